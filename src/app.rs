@@ -1,0 +1,1 @@
+//! One file per use: what the commands do, without a terminal.

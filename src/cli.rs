@@ -1,0 +1,1 @@
+//! The command line: parsing, the terminal, errors and exit codes. Only this room prints.

@@ -1,0 +1,3 @@
+//! Asks the world. Changes nothing.
+//!
+//! Never meets `store` or `perform`.

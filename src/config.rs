@@ -1,0 +1,1 @@
+//! Settings: flags over environment over `blotter.toml` over the user's file over what is built in.

@@ -1,0 +1,17 @@
+//! What happened: events, their bytes, their chain, and the state they fold into.
+//!
+//! Pure and synchronous. Knows no clock, environment, file system or network, and imports no other room.
+
+pub mod action;
+pub mod actor;
+pub mod brief;
+pub mod chain;
+pub mod deploy;
+pub mod event;
+pub mod id;
+pub mod incident;
+pub mod observation;
+pub mod stats;
+pub mod time;
+pub mod timeline;
+pub mod verdict;

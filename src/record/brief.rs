@@ -1,0 +1,1 @@
+//! An incident in the few facts that lists and small commands need: a fold of constant size.

@@ -1,0 +1,1 @@
+//! How events hang together: the hash chain of a stream and the Merkle tree over all of them.

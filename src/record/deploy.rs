@@ -1,0 +1,1 @@
+//! The deploy record: which version stood behind an alias, and which is known to work.

@@ -1,0 +1,1 @@
+//! Counts and durations over many incidents, each with its definition.

@@ -1,0 +1,127 @@
+//! Instants as the record writes them: RFC 3339, UTC, milliseconds, `Z`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant in UTC, cut to milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// Cuts `at` to whole milliseconds.
+    pub fn new(at: DateTime<Utc>) -> Self {
+        Self(at.trunc_subsecs(3))
+    }
+
+    /// Builds an instant from milliseconds since 1970-01-01T00:00:00Z; `None` outside chrono's range.
+    pub fn from_millis(ms: i64) -> Option<Self> {
+        DateTime::from_timestamp_millis(ms).map(Self)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn millis(self) -> i64 {
+        self.0.timestamp_millis()
+    }
+
+    /// The instant as a chrono value.
+    pub fn utc(self) -> DateTime<Utc> {
+        self.0
+    }
+
+    /// Milliseconds from `earlier` to `self`; negative when `earlier` is later.
+    pub fn since(self, earlier: Self) -> i64 {
+        self.millis() - earlier.millis()
+    }
+
+    /// The instant `ms` milliseconds later (earlier when negative), saturating at chrono's range.
+    pub fn plus_millis(self, ms: i64) -> Self {
+        let delta = TimeDelta::try_milliseconds(ms).unwrap_or(TimeDelta::MAX);
+        self.0.checked_add_signed(delta).map_or(if ms < 0 { Self(DateTime::<Utc>::MIN_UTC) } else { Self(DateTime::<Utc>::MAX_UTC) }, Self)
+    }
+
+    /// `2026-11-24 02:13:07` for documents and terminals, seconds precision, UTC understood.
+    pub fn to_seconds(self) -> String {
+        self.0.format("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    /// `2026-11-24`.
+    pub fn to_date(self) -> String {
+        self.0.format("%Y-%m-%d").to_string()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = chrono::ParseError;
+
+    /// Reads any RFC 3339 instant; offsets are converted to UTC.
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Ok(Self::new(DateTime::parse_from_rfc3339(s)?.to_utc()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let s = String::deserialize(d)?;
+        s.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Writes a span of milliseconds the way people say it: `850 ms`, `4 s`, `5m`, `2h 5m`, `3d 4h`.
+pub fn human_span(ms: i64) -> String {
+    let ms = ms.abs();
+    if ms < 1000 {
+        return format!("{ms} ms");
+    }
+    let s = ms / 1000;
+    let (d, h, m) = (s / 86_400, s % 86_400 / 3600, s % 3600 / 60);
+    match (d, h, m) {
+        (0, 0, 0) => format!("{s} s"),
+        (0, 0, m) if s % 60 != 0 => format!("{m}m {}s", s % 60),
+        (0, 0, m) => format!("{m}m"),
+        (0, h, 0) => format!("{h}h"),
+        (0, h, m) => format!("{h}h {m}m"),
+        (d, 0, _) => format!("{d}d"),
+        (d, h, _) => format!("{d}d {h}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_cut_to_milliseconds_and_end_in_z() {
+        let t: Timestamp = "2026-11-24T03:13:07.123456+01:00".parse().unwrap();
+        assert_eq!(t.to_string(), "2026-11-24T02:13:07.123Z");
+        assert_eq!(t.plus_millis(877).to_string(), "2026-11-24T02:13:08.000Z");
+    }
+
+    #[test]
+    fn spans_read_like_speech() {
+        let cases = [(850, "850 ms"), (4_000, "4 s"), (300_000, "5m"), (90_000, "1m 30s"), (7_500_000, "2h 5m"), (273_600_000, "3d 4h")];
+        for (ms, text) in cases {
+            assert_eq!(human_span(ms), text);
+        }
+    }
+}

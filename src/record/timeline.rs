@@ -1,0 +1,1 @@
+//! Each event on one line, for people.

@@ -1,0 +1,1 @@
+//! Takes secrets out of outside text before it is kept.

@@ -1,0 +1,1 @@
+//! Conditions: three-valued, over probes, windows and decisions.

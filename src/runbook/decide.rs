@@ -1,0 +1,1 @@
+//! Which branch the evidence suggests.

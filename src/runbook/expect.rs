@@ -1,0 +1,1 @@
+//! Expectations: `left op literal` on a result.

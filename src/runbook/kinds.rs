@@ -1,0 +1,1 @@
+//! The kinds of probes and actions, and the keys each takes.

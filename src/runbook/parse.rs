@@ -1,0 +1,1 @@
+//! Reads a Markdown file into a [`super::model::Runbook`], reporting every fault.

@@ -1,0 +1,1 @@
+//! Which runbook is it: signals ranked.

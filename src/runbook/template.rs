@@ -1,0 +1,1 @@
+//! Placeholders: `{{vars.x}}`, `{{probe.ID.EXPR}}`, `{{deploy.…}}`, `{{incident.number}}`.

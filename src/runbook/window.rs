@@ -1,0 +1,1 @@
+//! Functions over the recent past of a series.

@@ -1,0 +1,1 @@
+//! A small stack on loopback that drills and tests run against, speaking the real wire protocols.

@@ -1,0 +1,3 @@
+//! Where the record lies: SQLite, append only.
+//!
+//! Knows nothing of probes, actions or documents.
