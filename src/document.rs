@@ -1,3 +1,9 @@
 //! What people read: Markdown and HTML made from the record alone.
 //!
-//! Pure. Imports `record`; never sees `store`.
+//! Pure. Imports `record`; never sees `store`. A document is a function of events, never of the time it is
+//! made at, and every line that came from the record names its event.
+
+pub mod deploy_log;
+pub mod escape;
+pub mod governance_log;
+pub mod managed;

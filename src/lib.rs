@@ -9,6 +9,7 @@ pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod document;
+pub mod notify;
 pub mod perform;
 pub mod record;
 pub mod redact;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `blotter` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    blotter::cli::main()
+}

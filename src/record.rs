@@ -12,6 +12,8 @@ pub mod id;
 pub mod incident;
 pub mod observation;
 pub mod stats;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod time;
 pub mod timeline;
 pub mod verdict;

@@ -1,3 +1,256 @@
 //! Where the record lies: SQLite, append only.
 //!
-//! Knows nothing of probes, actions or documents.
+//! One file holds the events, their payloads and evidence, the checkpoints, and what is derived from them.
+//! Nothing is acknowledged before it is on disk; nothing that was acknowledged changes. Knows nothing of
+//! probes, actions or documents.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::record::event::{Event, Facts};
+use crate::record::id::StreamId;
+use crate::record::time::Timestamp;
+
+mod append;
+mod backup;
+mod blob;
+mod checkpoint;
+mod erase;
+mod error;
+mod export;
+mod lock;
+mod open;
+mod projection;
+mod read;
+mod schema;
+mod verify;
+
+pub use append::{NewEvent, Tx};
+pub use blob::{BlobReader, Prepared};
+pub use error::{AppendError, StoreError};
+pub use export::Exported;
+pub use lock::ExecutionLock;
+pub use read::{Filter, SeriesInfo};
+pub use verify::{Problem, VerifyReport};
+
+/// What a store is opened for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// To look at it; not a byte is written beside it.
+    Read,
+    /// To record.
+    Append,
+}
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long to wait for somebody else's lock.
+    pub wait: Duration,
+    /// Leaves durability to luck, so that a test can show that it would notice.
+    #[cfg(feature = "testing")]
+    pub careless: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            wait: Duration::from_secs(10),
+            #[cfg(feature = "testing")]
+            careless: false,
+        }
+    }
+}
+
+impl Settings {
+    /// `PRAGMA synchronous`: FULL, always, in a release.
+    fn synchronous(&self) -> i64 {
+        #[cfg(feature = "testing")]
+        if self.careless {
+            return 1;
+        }
+        2
+    }
+}
+
+/// What the ledger's first event says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LedgerInfo {
+    /// The ledger's random id.
+    pub id: String,
+    /// A rehearsal's ledger.
+    pub drill: bool,
+    /// When it began.
+    pub created_at: Timestamp,
+}
+
+/// An open ledger.
+#[derive(Debug)]
+pub struct Store {
+    // Closed before the copy it may read is deleted.
+    conn: Connection,
+    _copy: Option<TempDir>,
+    _presence: Option<open::Presence>,
+    path: PathBuf,
+    access: Access,
+    settings: Settings,
+    ledger: LedgerInfo,
+    /// Nobody had the file open when we began to read it without locks.
+    unlocked: bool,
+    /// Why nothing more is recorded.
+    halted: Option<Halt>,
+    /// Keeps blobs that no event names yet from being collected.
+    unnamed_blobs: Option<std::fs::File>,
+    notices: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Halt {
+    /// The end of the log is not what it must be.
+    Damaged(String),
+    /// A commit failed.
+    Failed(String),
+}
+
+impl Store {
+    /// Opens an existing ledger.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; [`StoreError::NotFound`] when there is none.
+    pub fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
+        Self::open_with(path, access, Settings::default())
+    }
+
+    /// Opens an existing ledger with other [`Settings`].
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_with(path: &Path, access: Access, settings: Settings) -> Result<Self, StoreError> {
+        let started = Instant::now();
+        Self::open_now(path, access, settings).map_err(|e| e.after(started.elapsed()))
+    }
+
+    fn open_now(path: &Path, access: Access, settings: Settings) -> Result<Self, StoreError> {
+        let opened = match access {
+            Access::Read => open::reading(path, &settings)?,
+            Access::Append => open::appending(path, &settings)?,
+        };
+        let ledger = first_event(&opened.conn)?;
+        let halted = match access {
+            Access::Read => None,
+            Access::Append => checkpoint::tail(&opened.conn, &ledger.id)?.map(Halt::Damaged),
+        };
+        Ok(Self {
+            conn: opened.conn,
+            _copy: opened.copy,
+            _presence: opened.presence,
+            path: path.to_owned(),
+            access,
+            settings,
+            ledger,
+            unlocked: opened.unlocked,
+            halted,
+            unnamed_blobs: None,
+            notices: opened.notices,
+        })
+    }
+
+    /// Begins a ledger with its first event, which must be `ledger.created`. Makes the folder (0700) where
+    /// needed and the file (0600); the file appears whole or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the file is there already.
+    pub fn create(path: &Path, first: NewEvent) -> Result<Self, StoreError> {
+        Self::create_with(path, first, Settings::default())
+    }
+
+    /// Begins a ledger with other [`Settings`].
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn create_with(path: &Path, first: NewEvent, settings: Settings) -> Result<Self, StoreError> {
+        let id = match &first.facts {
+            Facts::LedgerCreated(x) if first.stream == StreamId::ledger() => x.ledger.clone(),
+            _ => return Err(StoreError::Fence("a ledger begins with `ledger.created`".to_owned())),
+        };
+        if id.is_empty() || id.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+') {
+            return Err(StoreError::Fence(format!("`{id}` cannot be the id of a ledger")));
+        }
+        let (conn, draft) = open::begin(path, &settings)?;
+        let made = append::first(&conn, &id, first).and_then(|checkpoint| {
+            open::publish(conn, &draft, path)?;
+            Ok(checkpoint)
+        });
+        let checkpoint = made.inspect_err(|_| open::discard(&draft))?;
+        let mut store = Self::open_with(path, Access::Append, settings)?;
+        store.announce(&checkpoint);
+        Ok(store)
+    }
+
+    /// What the ledger's first event says.
+    pub fn ledger(&self) -> &LedgerInfo {
+        &self.ledger
+    }
+
+    /// The ledger's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the person should know though nothing failed, e.g. that a newer version wrote the ledger.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// Takes the lock under which an action is executed; `None` while another process has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the lock's file cannot be made.
+    pub fn execution_lock(&self) -> Result<Option<ExecutionLock>, StoreError> {
+        self.may_append()?;
+        lock::execution(&open::beside(&self.path, ".execute"))
+    }
+
+    /// True while some process executes an action.
+    pub fn is_executing(&self) -> bool {
+        lock::is_held(&open::beside(&self.path, ".execute"))
+    }
+
+    fn may_append(&self) -> Result<(), StoreError> {
+        match (&self.access, &self.halted) {
+            (Access::Read, _) => Err(StoreError::ReadOnly),
+            (_, Some(Halt::Damaged(why))) => Err(StoreError::Corrupt(why.clone())),
+            (_, Some(Halt::Failed(why))) => Err(StoreError::Halted(why.clone())),
+            (Access::Append, None) => Ok(()),
+        }
+    }
+
+    /// Somebody began to write while we read without locks: what was read may be half of each.
+    fn still_alone(&self) -> Result<(), StoreError> {
+        if self.unlocked && open::beside(&self.path, "-wal").exists() {
+            let source = std::io::Error::other("somebody began to write meanwhile; try again");
+            return Err(StoreError::Io { what: "the ledger changed".to_owned(), source });
+        }
+        Ok(())
+    }
+}
+
+/// A number that no other handle of any process has right now.
+fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn first_event(conn: &Connection) -> Result<LedgerInfo, StoreError> {
+    let first = read::load(conn, &StreamId::ledger(), 0, Some(1))?.into_iter().next();
+    match first {
+        Some(Event { header, facts: Facts::LedgerCreated(x), .. }) => {
+            Ok(LedgerInfo { id: x.ledger, drill: x.drill, created_at: header.at })
+        }
+        _ => Err(StoreError::Corrupt("it does not begin with `ledger.created`".to_owned())),
+    }
+}

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::event::ApprovalRule;
-use super::id::{EventId, Hash};
+use super::id::{EventId, Hash, IncidentId};
 use super::time::Timestamp;
 use super::verdict::Verdict;
 
@@ -221,5 +221,97 @@ impl Action {
     /// When the earliest needed approval lapses, if it is allowed at `now`.
     pub fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.standing(now).map(|a| a.expires_at).min()
+    }
+}
+
+/// Writes JSON in one form: keys sorted by their bytes, no white space, numbers as serde_json writes them.
+pub fn canonical(value: &Value) -> String {
+    let mut out = String::new();
+    write_canonical(&mut out, value);
+    out
+}
+
+fn write_canonical(out: &mut String, value: &Value) {
+    match value {
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_canonical(out, item);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_unstable_by_key(|(k, _)| *k);
+            out.push('{');
+            for (i, (key, item)) in entries.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                write_canonical(out, item);
+            }
+            out.push('}');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+/// The hash that approvals name: what runs, where it was proposed, and what the approver is told.
+///
+/// SHA-256 over the line `blotter-action-v1` and the [`canonical`] JSON of all parts.
+pub fn action_hash(ledger: &str, incident: IncidentId, kind: &str, arguments: &Value, text: &str, runbook: Hash, nonce: &str) -> Hash {
+    let whole = serde_json::json!({
+        "arguments": arguments,
+        "incident": incident.to_string(),
+        "kind": kind,
+        "ledger": ledger,
+        "nonce": nonce,
+        "runbook": runbook.to_string(),
+        "text": text,
+    });
+    Hash::of(&[b"blotter-action-v1\n", canonical(&whole).as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn canonical_json_has_one_form() {
+        let a: Value = serde_json::from_str(r#"{ "b": [1, 2.50, null], "a": {"z": "\u00e9\n", "y": true} }"#).unwrap();
+        assert_eq!(canonical(&a), r#"{"a":{"y":true,"z":"é\n"},"b":[1,2.5,null]}"#);
+        let again: Value = serde_json::from_str(&canonical(&a)).unwrap();
+        assert_eq!(canonical(&again), canonical(&a));
+    }
+
+    #[test]
+    fn every_part_of_an_action_is_in_its_hash() {
+        let id = IncidentId(Uuid::from_u128(7));
+        let arguments = json!({"to": "41", "from": "42"});
+        let base = action_hash("l", id, "k", &arguments, "t", Hash::ZERO, "n");
+        let reordered: Value = serde_json::from_str(r#"{"from":"42","to":"41"}"#).unwrap();
+        assert_eq!(action_hash("l", id, "k", &reordered, "t", Hash::ZERO, "n"), base);
+        let other = [
+            action_hash("m", id, "k", &arguments, "t", Hash::ZERO, "n"),
+            action_hash("l", IncidentId(Uuid::from_u128(8)), "k", &arguments, "t", Hash::ZERO, "n"),
+            action_hash("l", id, "j", &arguments, "t", Hash::ZERO, "n"),
+            action_hash("l", id, "k", &json!({"to": 41, "from": "42"}), "t", Hash::ZERO, "n"),
+            action_hash("l", id, "k", &arguments, "u", Hash::ZERO, "n"),
+            action_hash("l", id, "k", &arguments, "t", Hash::of(&[b"x"]), "n"),
+            action_hash("l", id, "k", &arguments, "t", Hash::ZERO, "o"),
+        ];
+        assert!(other.iter().all(|h| *h != base));
+        let mut distinct = other.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), other.len());
     }
 }

@@ -170,9 +170,10 @@ impl Event {
                 Facts::from_value(&header.kind, p.sv, p.data)?
             }
         };
-        let actor = match header.actor.parse() {
-            Ok(actor) => actor,
-        };
+        let Ok(actor) = header.actor.parse();
         Ok(Self { header, hash, actor, facts })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ impl fmt::Display for Status {
 }
 
 /// The end of a stream: what the next event must follow.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Head {
     /// Last sequence number; 0 when the stream is empty.
     pub seq: u64,
@@ -349,7 +349,7 @@ impl Incident {
                 self.put_evidence(event, x.n, what);
             }
             Facts::Erased if event.header.kind.starts_with("evidence.") => {
-                let n = self.evidence.last().map_or(0, |e| e.n) + 1;
+                let n = self.evidence.iter().map(|e| e.n).max().unwrap_or(0) + 1;
                 self.put_evidence(event, n, EvidenceKind::Erased);
             }
             Facts::EventCorrected(x) => {
@@ -566,4 +566,12 @@ impl Incident {
             _ => None,
         })
     }
+
+    /// The text of event `seq` as it holds now: what a correction says, else what was `written`.
+    pub fn text<'a>(&'a self, seq: u64, written: &'a str) -> &'a str {
+        self.corrections.get(&seq).map_or(written, String::as_str)
+    }
 }
+
+#[cfg(test)]
+mod tests;

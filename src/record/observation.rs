@@ -34,6 +34,15 @@ pub struct Reading {
     pub value: f64,
 }
 
+/// One point of a series of readings.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sample {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// The number.
+    pub value: f64,
+}
+
 /// Where an answer came from, so that a stand-in can never pass for production.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Source {
@@ -75,6 +84,9 @@ pub struct Observation {
     pub outcome: Outcome,
     /// Why there is no answer, for people; null when answered.
     pub reason: Option<String>,
+    /// Why no verdict may rest on the answer although it is there, e.g. another account answered; null when it may.
+    #[serde(default)]
+    pub doubt: Option<String>,
     /// All expectations together; null when the probe has none ("seen").
     pub verdict: Option<Verdict>,
     /// What was seen, on one line, e.g. `502, expected 200`.

@@ -106,6 +106,21 @@ pub fn human_span(ms: i64) -> String {
     }
 }
 
+/// Reads a span such as `500ms`, `90s`, `15m`, `24h` or `7d` as milliseconds.
+pub fn parse_span(s: &str) -> Option<i64> {
+    let digits = s.find(|c: char| !c.is_ascii_digit())?;
+    let n: i64 = s[..digits].parse().ok()?;
+    let unit = match &s[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    n.checked_mul(unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +130,15 @@ mod tests {
         let t: Timestamp = "2026-11-24T03:13:07.123456+01:00".parse().unwrap();
         assert_eq!(t.to_string(), "2026-11-24T02:13:07.123Z");
         assert_eq!(t.plus_millis(877).to_string(), "2026-11-24T02:13:08.000Z");
+    }
+
+    #[test]
+    fn spans_are_read() {
+        assert_eq!(parse_span("24h"), Some(86_400_000));
+        assert_eq!(parse_span("500ms"), Some(500));
+        for s in ["", "h", "24", "24 h", "-1h", "1w"] {
+            assert_eq!(parse_span(s), None, "{s}");
+        }
     }
 
     #[test]

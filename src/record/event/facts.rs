@@ -140,6 +140,29 @@ facts! {
     ObservationRecorded = "observation.recorded",
 }
 
+impl Facts {
+    /// The one text in the event that a person wrote and may put right with `correct`; `None` where there is none.
+    ///
+    /// A file attached without a note has the empty text. What the tool worked out, and what an approval was
+    /// given for, is never put right afterwards.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::NoteAdded(x) => Some(&x.text),
+            Self::EvidenceAttached(x) => Some(x.note.as_deref().unwrap_or_default()),
+            Self::SeverityChanged(x) if x.rule.is_none() => Some(&x.reason),
+            Self::DecisionMade(x) => Some(x.reason.as_deref().unwrap_or_default()),
+            Self::IncidentHandedOff(x) => Some(x.note.as_deref().unwrap_or_default()),
+            Self::IncidentLinked(x) => Some(&x.reason),
+            Self::IncidentMitigated(x) => Some(&x.reason),
+            Self::FollowupAdded(x) => Some(&x.text),
+            Self::IncidentResolved(x) => Some(&x.summary),
+            Self::IncidentDismissed(x) => Some(&x.reason),
+            Self::IncidentReopened(x) => Some(&x.reason),
+            _ => None,
+        }
+    }
+}
+
 /// Where a runbook came from and what it said at the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunbookRef {

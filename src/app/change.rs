@@ -1,0 +1,62 @@
+//! One change to one incident: read, decide and append under the lock, then see what fell due.
+
+use super::select::Picked;
+use super::{AppError, Ctx, escalation};
+use crate::record::event::{Event, Facts};
+use crate::record::id::{IncidentId, StreamId};
+use crate::record::incident::Incident;
+use crate::record::incident::decide::{Asked, Command, decide};
+use crate::store::Store;
+
+/// What a change did.
+#[derive(Debug)]
+pub struct Changed {
+    /// The incident.
+    pub id: IncidentId,
+    /// Its number.
+    pub number: u64,
+    /// The events that were appended, escalations that fell due last.
+    pub events: Vec<Event>,
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// A refusal, or a failure to read or write; nothing is acknowledged then.
+pub fn carry_out(ctx: &Ctx, store: &mut Store, picked: &Picked, command: Command) -> Result<Changed, AppError> {
+    let running = store.is_executing();
+    change(ctx, store, picked, |asked, incident, events| Ok(decide(incident, events, &Asked { running, ..asked }, command)?))
+}
+
+/// Appends what `decide` makes of the incident's state, under the ledger's lock.
+///
+/// # Errors
+/// A refusal by `decide`, or a failure to read or write; nothing is acknowledged then.
+pub fn change(
+    ctx: &Ctx,
+    store: &mut Store,
+    picked: &Picked,
+    decide: impl FnOnce(Asked<'_>, &Incident, &[Event]) -> Result<Vec<Facts>, AppError>,
+) -> Result<Changed, AppError> {
+    let stream = StreamId::incident(picked.brief.id);
+    let ledger = store.ledger().id.clone();
+    let mut events = store.append(|tx| {
+        let before = tx.load(&stream)?;
+        let incident = fold(&before)?;
+        let asked = Asked { actor: &ctx.actor, now: ctx.now(), ledger: &ledger, running: false };
+        let facts = decide(asked, &incident, &before)?;
+        facts.into_iter().map(|f| ctx.event(stream.clone(), f, None)).collect::<Result<Vec<_>, AppError>>()
+    })?;
+    events.extend(escalation::record_due(ctx, store, picked.brief.id)?);
+    Ok(Changed { id: picked.brief.id, number: picked.brief.number, events })
+}
+
+/// Folds a stream, saying what is wrong when it is no incident's.
+///
+/// # Errors
+/// The stream does not begin as an incident's does.
+pub fn fold(events: &[Event]) -> Result<Incident, AppError> {
+    Incident::fold(events).map_err(|e| {
+        AppError::failed(format!("the incident cannot be read: {e}")).hint("`blotter verify` says what is wrong with the ledger.")
+    })
+}

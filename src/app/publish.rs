@@ -1,0 +1,167 @@
+//! Documents: rendered from the record alone, laid into files of which only the marked entries are ours.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::change::fold;
+use super::{AppError, Ctx, ErrorKind};
+use crate::document::managed::{Entry, Fault, Found, merge, scan};
+use crate::document::{deploy_log, governance_log};
+use crate::record::deploy::Deploys;
+use crate::record::id::StreamId;
+use crate::store::{Filter, Store};
+
+/// How to render.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RenderRequest {
+    /// Replace entries that somebody edited by hand.
+    pub force: bool,
+    /// Write nothing; only say what is stale.
+    pub check: bool,
+}
+
+/// What became of one document.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The file.
+    pub path: PathBuf,
+    /// Entries that are new in it.
+    pub added: Vec<String>,
+    /// Entries whose bytes changed.
+    pub changed: Vec<String>,
+    /// Entries in it that this ledger does not know; they were left alone.
+    pub unknown: Vec<String>,
+    /// Why it was left as it is.
+    pub faults: Vec<Fault>,
+}
+
+impl Rendered {
+    /// True when the file is not what the record says.
+    pub fn is_stale(&self) -> bool {
+        !self.added.is_empty() || !self.changed.is_empty()
+    }
+}
+
+/// Brings every document up to date. One that has a fault is left as it is, and the others are written.
+///
+/// # Errors
+/// The ledger cannot be read, or a file cannot be read or written.
+pub fn render(ctx: &Ctx, store: &Store, request: RenderRequest) -> Result<Vec<Rendered>, AppError> {
+    let governance = lay(ctx, "GOVERNANCE-LOG.md", governance_log::PREAMBLE, request, |found| incidents(store, found))?;
+    let deploys = lay(ctx, "DEPLOY-LOG.md", deploy_log::PREAMBLE, request, |found| deploys(store, found))?;
+    Ok(vec![governance, deploys])
+}
+
+/// An entry in the file that is up to date and whole need not be made anew.
+fn is_current(found: &BTreeMap<String, Found>, id: &str, at: u64) -> bool {
+    found.get(id).is_some_and(|f| f.at == at && !f.edited)
+}
+
+fn incidents(store: &Store, found: &BTreeMap<String, Found>) -> Result<Vec<Entry>, AppError> {
+    let mut entries = Vec::new();
+    for brief in store.briefs(&Filter::default())? {
+        let stream = StreamId::incident(brief.id);
+        let id = stream.to_string();
+        let body = if is_current(found, &id, brief.head.seq) {
+            None
+        } else {
+            let events = store.load(&stream)?;
+            let incident = fold(&events)?;
+            let covering = store.checkpoint_for(&stream, incident.head.seq)?;
+            let checkpoint = covering.map(|c| governance_log::Checkpoint { size: c.size, root: c.root });
+            let context = governance_log::Context { ledger: &store.ledger().id, checkpoint };
+            Some(governance_log::entry(&incident, &events, &context))
+        };
+        entries.push(Entry { id, order: brief.number, at: brief.head.seq, body });
+    }
+    Ok(entries)
+}
+
+fn deploys(store: &Store, found: &BTreeMap<String, Found>) -> Result<Vec<Entry>, AppError> {
+    let mut entries = Vec::new();
+    // The names stand in alphabetical order, whatever was deployed last.
+    for (order, stream) in (0..).zip(store.streams("deploy/")?.into_iter().rev()) {
+        let (id, at) = (stream.to_string(), store.head(&stream)?.seq);
+        let body = if is_current(found, &id, at) {
+            None
+        } else {
+            Some(deploy_log::entry(&stream, &Deploys::fold(&store.load(&stream)?), store.ledger().drill))
+        };
+        entries.push(Entry { id, order, at, body });
+    }
+    Ok(entries)
+}
+
+fn lay(
+    ctx: &Ctx,
+    name: &str,
+    preamble: &str,
+    request: RenderRequest,
+    entries: impl FnOnce(&BTreeMap<String, Found>) -> Result<Vec<Entry>, AppError>,
+) -> Result<Rendered, AppError> {
+    let path = ctx.export_path(name);
+    let existing = read(&path)?;
+    let mut done = Rendered { path, added: Vec::new(), changed: Vec::new(), unknown: Vec::new(), faults: Vec::new() };
+    let found = match existing.as_deref().map(scan).transpose() {
+        Ok(f) => f.unwrap_or_default().into_iter().map(|f| (f.id.clone(), f)).collect(),
+        Err(faults) => {
+            done.faults = faults;
+            return Ok(done);
+        }
+    };
+    let entries = entries(&found)?;
+    match merge(existing.as_deref(), preamble, &entries, request.force) {
+        Err(faults) => done.faults = faults,
+        Ok(merged) => {
+            if !request.check && (existing.is_none() || merged.is_changed()) {
+                write(&done.path, &merged.text)?;
+            }
+            (done.added, done.changed, done.unknown) = (merged.added, merged.changed, merged.unknown);
+        }
+    }
+    Ok(done)
+}
+
+fn read(path: &Path) -> Result<Option<String>, AppError> {
+    match fs::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some(text)),
+            Err(e) => Err(AppError::failed(format!("`{}` is not UTF-8: byte {} is wrong", path.display(), e.utf8_error().valid_up_to()))
+                .hint("Nothing was written. Save the file as UTF-8, or move it away.")),
+        },
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(AppError::failed(format!("`{}` cannot be read: {e}", path.display()))),
+    }
+}
+
+/// Writes a whole file beside the old one, flushes it, and puts it in the old one's place.
+///
+/// # Errors
+/// The folder cannot be written; the old file is as it was.
+pub fn write(path: &Path, text: &str) -> Result<(), AppError> {
+    let attempt = || -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        // A link is followed: what it points at is the document.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let mode = fs::metadata(&target).map(|m| m.permissions());
+        if mode.as_ref().is_ok_and(fs::Permissions::readonly) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
+        }
+        let mut new = tempfile::Builder::new().prefix(".blotter-").tempfile_in(target.parent().unwrap_or(folder))?;
+        new.write_all(text.as_bytes())?;
+        match mode {
+            Ok(m) => new.as_file().set_permissions(m)?,
+            Err(_) => new.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?,
+        }
+        new.as_file().sync_all()?;
+        new.persist(&target)?;
+        fs::File::open(target.parent().unwrap_or(folder))?.sync_all()
+    };
+    attempt().map_err(|e| {
+        AppError::told(ErrorKind::Failed, format!("`{}` cannot be written: {e}", path.display()))
+            .hint("The file is as it was. Mend the cause and render again.")
+    })
+}

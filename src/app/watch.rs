@@ -1,0 +1,206 @@
+//! Looking without an incident: which runbook is it (triage), and samples for windows (observe).
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use super::engine::{Captured, Job, Progress};
+use super::known::deploys;
+use super::page::{Prepare, effective_vars, look};
+use super::{AppError, Ctx, library};
+use crate::record::event::{Event, ObservationRecorded};
+use crate::record::id::StreamId;
+use crate::record::observation::Sample;
+use crate::record::time::Timestamp;
+use crate::runbook::condition::{Facts, Seen};
+use crate::runbook::model::{Probe, ProbeSource, Runbook};
+use crate::runbook::signal::{Match, rank};
+use crate::runbook::template;
+use crate::store::{Store, StoreError};
+
+/// What triage came to.
+#[derive(Debug)]
+pub struct Triage {
+    /// Runbooks with what matched, the likeliest first.
+    pub matches: Vec<Match>,
+    /// What every probe brought back, by runbook id.
+    pub captured: BTreeMap<String, Vec<Captured>>,
+    /// Runbook files that could not be used.
+    pub unusable: Vec<String>,
+    /// Cut short by the person.
+    pub interrupted: bool,
+}
+
+/// Runs the probes that the signals of all runbooks rest on, each distinct one once, and ranks the runbooks.
+///
+/// # Errors
+/// The runbooks folder or the HTTP client cannot be used. A ledger that cannot be read only means that windows
+/// have no data.
+pub async fn triage(ctx: &Ctx, progress: &(dyn Fn(Progress<'_>) + Sync), cancel: impl Future<Output = ()>) -> Result<Triage, AppError> {
+    let (runbooks, unusable) = usable(ctx)?;
+    let store = ctx.read().ok();
+    let known = store.as_ref().and_then(|s| deploys(s, ctx.config.aws.account.as_deref()).ok()).unwrap_or_default();
+    let jobs = runbooks.iter().map(|r| job(ctx, r, r.probes.iter().collect(), &known)).collect();
+    let collected = look(ctx, jobs, progress, cancel).await?;
+    let now = ctx.now();
+    let views: Vec<Probed<'_>> = runbooks
+        .iter()
+        .enumerate()
+        .map(|(j, r)| Probed {
+            runbook: r,
+            captured: collected.captured.iter().filter(|c| c.job == j).collect(),
+            store: store.as_ref(),
+            now,
+        })
+        .collect();
+    let matches = ranked(&views);
+    let mut captured: BTreeMap<String, Vec<Captured>> = BTreeMap::new();
+    for c in &collected.captured {
+        captured.entry(runbooks[c.job].id.clone()).or_default().push(c.clone());
+    }
+    Ok(Triage { matches, captured, unusable, interrupted: collected.interrupted })
+}
+
+/// What `observe` came to.
+#[derive(Debug)]
+pub struct Observed {
+    /// The events appended, by runbook id.
+    pub events: Vec<(String, Vec<Event>)>,
+    /// Cut short by the person.
+    pub interrupted: bool,
+}
+
+/// Runs the probes that yield readings, of one runbook or of all, and keeps what they saw.
+///
+/// # Errors
+/// No such runbook, or the ledger cannot be written.
+pub async fn observe(
+    ctx: &Ctx,
+    runbook: Option<&str>,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+    cancel: impl Future<Output = ()>,
+) -> Result<Observed, AppError> {
+    let runbooks = match runbook {
+        Some(id) => vec![library::find(&ctx.config, id)?],
+        None => usable(ctx)?.0,
+    };
+    let mut store = ctx.append_or_create()?;
+    let known = deploys(&store, ctx.config.aws.account.as_deref())?;
+    let jobs: Vec<Job<'_>> = runbooks.iter().map(|r| job(ctx, r, yielding(r), &known)).collect();
+    let collected = look(ctx, jobs, progress, cancel).await?;
+    let prepared = Prepare::new(&collected.captured)?;
+    let appended = store.append(|tx| {
+        prepared.put(tx)?;
+        let seen = collected.captured.iter().zip(prepared.observations);
+        seen.map(|(c, observation)| ctx.event(StreamId::observation(&runbooks[c.job].id), ObservationRecorded { observation }, None))
+            .collect()
+    })?;
+    let mut events: Vec<(String, Vec<Event>)> = runbooks.iter().map(|r| (r.id.clone(), Vec::new())).collect();
+    for (c, e) in collected.captured.iter().zip(appended) {
+        events[c.job].1.push(e);
+    }
+    Ok(Observed { events, interrupted: collected.interrupted })
+}
+
+/// The runbooks without faults, and the files that have some.
+fn usable(ctx: &Ctx) -> Result<(Vec<Runbook>, Vec<String>), AppError> {
+    let (mut runbooks, mut unusable) = (Vec::new(), Vec::new());
+    for e in library::all(&ctx.config)? {
+        match e.runbook {
+            Some(r) => runbooks.push(r),
+            None => unusable.push(e.path),
+        }
+    }
+    Ok((runbooks, unusable))
+}
+
+fn job<'a>(ctx: &Ctx, r: &'a Runbook, probes: Vec<&'a Probe>, known: &BTreeMap<String, crate::record::deploy::DeployFacts>) -> Job<'a> {
+    Job {
+        runbook: r,
+        vars: effective_vars(ctx, r),
+        region: ctx.config.aws.region.clone(),
+        account: ctx.config.aws.account.clone(),
+        probes,
+        incident: None,
+        answers: BTreeMap::new(),
+        prior: BTreeMap::new(),
+        deploys: known.clone(),
+    }
+}
+
+/// The probes that yield readings, with those they need.
+fn yielding(r: &Runbook) -> Vec<&Probe> {
+    let mut wanted: Vec<&str> = r.probes.iter().filter(|p| !p.readings.is_empty() && p.kind() != "ask").map(|p| p.id.as_str()).collect();
+    let mut k = 0;
+    while k < wanted.len() {
+        if let Some(p) = r.probes.iter().find(|p| p.id == wanted[k]) {
+            let needs = template::dependencies(p);
+            for other in &r.probes {
+                let is_needed = needs.contains(&other.id) || matches!(&p.source, ProbeSource::From(f) if *f == other.id);
+                if is_needed && !wanted.contains(&other.id.as_str()) {
+                    wanted.push(&other.id);
+                }
+            }
+        }
+        k += 1;
+    }
+    r.probes.iter().filter(|p| wanted.contains(&p.id.as_str())).collect()
+}
+
+/// One runbook with what its probes just saw, in the form that conditions ask for it.
+struct Probed<'a> {
+    runbook: &'a Runbook,
+    captured: Vec<&'a Captured>,
+    store: Option<&'a Store>,
+    now: Timestamp,
+}
+
+impl Probed<'_> {
+    fn seen(&self, id: &str) -> Option<Seen> {
+        let c = self.captured.iter().find(|c| c.observation.probe == id)?;
+        let o = &c.observation;
+        Some(Seen {
+            outcome: o.outcome,
+            verdict: o.verdict,
+            result: c.result.clone(),
+            truncated: o.truncated,
+            usable: c.usable,
+            at: o.started_at,
+        })
+    }
+
+    /// What the ledger has of a series, with what was read just now.
+    fn samples(&self, series: &str) -> Vec<Sample> {
+        let fresh = self.captured.iter().flat_map(|c| c.observation.readings.iter().map(move |r| (c.observation.started_at, r)));
+        let fresh: Vec<_> = fresh.filter(|(_, r)| r.name == series).collect();
+        let origin = fresh.first().map(|(_, r)| r.origin.clone());
+        let from = Timestamp::from_millis(0).unwrap_or(self.now);
+        let mut out = self.store.and_then(|s| s.samples(series, origin.as_deref(), from, self.now).ok()).unwrap_or_default();
+        out.extend(fresh.iter().map(|(at, r)| Sample { at: *at, value: r.value }));
+        out
+    }
+}
+
+fn ranked(views: &[Probed<'_>]) -> Vec<Match> {
+    type Ask<'f, T> = Box<dyn Fn(&str) -> T + 'f>;
+    let probes: Vec<Ask<'_, Option<Seen>>> = views.iter().map(|v| Box::new(|id: &str| v.seen(id)) as Ask<'_, _>).collect();
+    let samples: Vec<Ask<'_, Vec<Sample>>> = views.iter().map(|v| Box::new(|s: &str| v.samples(s)) as Ask<'_, _>).collect();
+    let decided = |_: &str| None;
+    let asked: Vec<(&Runbook, Facts<'_>)> = views
+        .iter()
+        .enumerate()
+        .map(|(k, v)| (v.runbook, Facts { now: v.now, since: v.now, probe: &*probes[k], samples: &*samples[k], decided: &decided }))
+        .collect();
+    rank(&asked)
+}
+
+/// Opens the ledger for reading; `None` when nothing was ever recorded.
+///
+/// # Errors
+/// There is one, and it cannot be read.
+pub fn read_if_any(ctx: &Ctx) -> Result<Option<Store>, AppError> {
+    match ctx.read() {
+        Ok(s) => Ok(Some(s)),
+        Err(AppError::Store(StoreError::NotFound { .. })) => Ok(None),
+        Err(e) => Err(e),
+    }
+}

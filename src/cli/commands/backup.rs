@@ -1,0 +1,33 @@
+//! `backup`: a copy that is whole, made while the ledger is in use.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::app::{AppError, Ctx};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::json::V;
+use crate::cli::ui::Ui;
+
+/// Copy the ledger while it is in use, and verify the copy
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A file that does not exist yet
+    file: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The file exists or cannot be written, or the copy does not verify.
+pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
+    ctx.read()?.backup(&args.file).map_err(AppError::from)?;
+    let file = args.file.display().to_string();
+    if ui.json {
+        ui.line(&json!({"v": V, "file": file}).to_string())?;
+    } else {
+        ui.line(&format!("copied to {file}, and the copy verifies"))?;
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,73 @@
+//! `render`: write the documents.
+
+use serde_json::json;
+
+use crate::app::publish::{self, RenderRequest};
+use crate::app::{AppError, Ctx};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::json::V;
+use crate::cli::ui::{Tone, Ui, plain};
+use crate::store::StoreError;
+
+/// Write GOVERNANCE-LOG.md and DEPLOY-LOG.md from the record
+///
+/// Owns only what stands between its markers, and writes nothing when nothing changed.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Replace entries that somebody edited by hand
+    #[arg(long)]
+    force: bool,
+    /// Write nothing; exit 13 when a document is stale
+    #[arg(long, conflicts_with = "force")]
+    check: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The ledger cannot be read, or a document cannot be written.
+pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
+    let store = match ctx.read() {
+        Err(AppError::Store(e @ StoreError::NotFound { .. })) => {
+            return Err(CliError::from(AppError::Store(e)).hint("Nothing was recorded yet, so there is nothing to render."));
+        }
+        other => other?,
+    };
+    let done = publish::render(ctx, &store, RenderRequest { force: args.force, check: args.check })?;
+    let stale = done.iter().any(publish::Rendered::is_stale);
+    let faulty = done.iter().any(|d| !d.faults.is_empty());
+    if ui.json {
+        let rows: Vec<_> = done
+            .iter()
+            .map(|d| {
+                let faults: Vec<_> = d.faults.iter().map(ToString::to_string).collect();
+                json!({"path": d.path.display().to_string(), "added": d.added, "changed": d.changed, "unknown": d.unknown, "faults": faults, "stale": d.is_stale()})
+            })
+            .collect();
+        ui.line(&json!({"v": V, "check": args.check, "documents": rows}).to_string())?;
+    } else {
+        for d in &done {
+            let path = d.path.display();
+            for f in &d.faults {
+                ui.warn(&format!("{} {path}: {}\nhint: {}", ui.paint(Tone::Bad, "left as it is:"), plain(&f.to_string()), f.hint()));
+            }
+            for u in &d.unknown {
+                ui.warn(&format!("{path}: entry `{}` is not of this ledger; it was left alone", plain(u)));
+            }
+            if d.faults.is_empty() {
+                let word = match (d.is_stale(), args.check) {
+                    (false, _) => "up to date".to_owned(),
+                    (true, true) => format!("STALE: {} new, {} changed", d.added.len(), d.changed.len()),
+                    (true, false) => format!("written: {} new, {} changed", d.added.len(), d.changed.len()),
+                };
+                ui.line(&format!("{path}  {word}"))?;
+            }
+        }
+    }
+    Ok(match (args.check, faulty, stale) {
+        (true, true, _) | (true, _, true) => Exit::Unverified,
+        (false, true, _) => Exit::Failed,
+        _ => Exit::Ok,
+    })
+}

@@ -1,0 +1,30 @@
+//! `reopen`: it was not over.
+
+use super::{Which, changed};
+use crate::app::Ctx;
+use crate::app::change::carry_out;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::ui::Ui;
+use crate::record::incident::decide::Command;
+
+/// Reopen an incident that was resolved or dismissed
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Why
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// No such incident, or it is not over.
+pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
+    let mut store = ctx.append()?;
+    let picked = args.which.pick(ui, &store)?;
+    let done = carry_out(ctx, &mut store, &picked, Command::Reopen { reason: args.reason })?;
+    changed(ui, ctx, &store, &done, &format!("incident {} reopened", done.number))
+}

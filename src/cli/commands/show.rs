@@ -1,0 +1,75 @@
+//! `show`: the page at 3 a.m.
+
+use super::{Which, json, look};
+use crate::app::Ctx;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::ui::Ui;
+use crate::cli::{json as documents, page};
+use crate::record::id::{Ref, RefKind};
+
+/// Show an incident: where it stands, what is known, what is next
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter show\n  blotter show 7 --timeline\n  blotter show 7.e1          the whole answer of a probe")]
+pub struct Args {
+    /// An incident, or a ref within one (e1, 7.e1)
+    #[arg(value_name = "INCIDENT|REF")]
+    what: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    /// Every event, one line each
+    #[arg(long, short)]
+    timeline: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// No such incident or evidence.
+pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
+    let store = ctx.read()?;
+    let reference = args.what.as_deref().and_then(|w| w.parse::<Ref>().ok()).filter(|r| r.kind == RefKind::Evidence);
+    if let Some(r) = reference {
+        let picked = args.which.pick_or(ui, &store, r.incident)?;
+        return evidence(ui, ctx, &store, picked.brief.id, r.n);
+    }
+    let which = match args.what {
+        Some(w) => Which { incident: Some(w) },
+        None => args.which,
+    };
+    let picked = which.pick(ui, &store)?;
+    let v = look(ctx, &store, picked.brief.id)?;
+    if ui.json {
+        ui.line(&json(documents::show(&v, None))?)?;
+    } else {
+        ui.out(&page::show(ui, &v, args.timeline))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The bytes of one piece of evidence: as they are into a pipe, made harmless on a terminal.
+fn evidence(ui: &Ui, ctx: &Ctx, store: &crate::store::Store, id: crate::record::id::IncidentId, n: u64) -> Result<Exit, CliError> {
+    use crate::record::incident::EvidenceKind;
+    let v = look(ctx, store, id)?;
+    let e = v.incident.evidence(n).ok_or_else(|| {
+        CliError::usage(format!("incident {} has no evidence e{n}", v.incident.number)).hint("`blotter show` lists its evidence.")
+    })?;
+    let blob = match &e.what {
+        EvidenceKind::Observed(o) => o.blob.clone(),
+        EvidenceKind::Attached { blob, .. } => Some(blob.clone()),
+        EvidenceKind::Erased => None,
+    };
+    let Some(blob) = blob else {
+        ui.say(&page::evidence(ui, e));
+        return Err(CliError { kind: crate::app::ErrorKind::Unknown, message: format!("e{n} has no answer to show"), hints: Vec::new() });
+    };
+    let bytes = store.blob_bytes(&blob.digest).map_err(crate::app::AppError::from)?;
+    if ui.out_tty {
+        let text = String::from_utf8_lossy(&bytes);
+        let pretty = serde_json::from_str::<serde_json::Value>(&text).and_then(|v| serde_json::to_string_pretty(&v)).unwrap_or_else(|_| text.into_owned());
+        ui.line(&crate::cli::ui::plain_lines(&pretty))?;
+    } else {
+        ui.bytes(&bytes)?;
+    }
+    Ok(Exit::Ok)
+}

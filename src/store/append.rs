@@ -1,0 +1,309 @@
+//! Recording: one transaction, one flush, or nothing.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::time::Instant;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+use super::blob::{self, Prepared};
+use super::error::{AppendError, StoreError};
+use super::projection::{self, Projector};
+use super::read::{self, Filter};
+use super::{Halt, LedgerInfo, Store, checkpoint, erase};
+use crate::record::actor::Actor;
+use crate::record::brief::Brief;
+use crate::record::chain::{self, Checkpoint, Tree};
+use crate::record::event::{Event, Facts, HEADER_VERSION, Header, Payload};
+use crate::record::id::{EventId, Hash, IncidentId, StreamId};
+use crate::record::incident::Head;
+use crate::record::observation::BlobRef;
+use crate::record::time::Timestamp;
+
+/// An event that is to be recorded. Its place in the stream is found under the lock.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The stream it belongs to.
+    pub stream: StreamId,
+    /// Its own id; recording the same event twice records it once.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// Who acts.
+    pub actor: Actor,
+    /// The event that led to it.
+    pub cause: Option<EventId>,
+    /// What happened.
+    pub facts: Facts,
+    /// 16 random bytes; they make the payload's hash useless for guessing.
+    pub salt: [u8; 16],
+}
+
+/// The ledger under its write lock: what is read here is what the new events follow.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    conn: &'a Connection,
+    ledger: &'a LedgerInfo,
+    numbers: Cell<u64>,
+}
+
+impl Tx<'_> {
+    /// What the ledger's first event says.
+    pub fn ledger(&self) -> &LedgerInfo {
+        self.ledger
+    }
+
+    /// The end of a stream.
+    ///
+    /// # Errors
+    /// See [`StoreError`], as for everything here.
+    pub fn head(&self, stream: &StreamId) -> Result<Head, StoreError> {
+        read::head(self.conn, stream)
+    }
+
+    /// Insists that the stream has not moved since `expected` was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it has.
+    pub fn expect(&self, stream: &StreamId, expected: Head) -> Result<(), StoreError> {
+        let actual = self.head(stream)?;
+        if actual == expected { Ok(()) } else { Err(StoreError::Conflict { stream: stream.clone(), expected, actual }) }
+    }
+
+    /// The event of that id, when it is recorded already: a caller that tries again asks this first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn known(&self, id: EventId) -> Result<Option<Event>, StoreError> {
+        read::by_id(self.conn, id)
+    }
+
+    /// All events of a stream, in order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn load(&self, stream: &StreamId) -> Result<Vec<Event>, StoreError> {
+        read::load(self.conn, stream, 0, None)
+    }
+
+    /// All events of a deployed alias, in order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn deploys(&self, stream: &StreamId) -> Result<Vec<Event>, StoreError> {
+        self.load(stream)
+    }
+
+    /// An incident in brief.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn brief(&self, id: IncidentId) -> Result<Option<Brief>, StoreError> {
+        read::brief(self.conn, id)
+    }
+
+    /// Incidents in brief, newest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn briefs(&self, filter: &Filter) -> Result<Vec<Brief>, StoreError> {
+        read::briefs(self.conn, filter)
+    }
+
+    /// The next free incident number; each call within a transaction gives another.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn next_number(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT ifnull(max(number), 0) FROM incident";
+        let highest: i64 = self.conn.prepare_cached(sql).and_then(|mut s| s.query_row([], |r| r.get(0)))?;
+        let given = self.numbers.get() + 1;
+        self.numbers.set(given);
+        Ok(highest.cast_unsigned() + given)
+    }
+
+    /// Keeps bytes prepared with [`Prepared::new`] in the same transaction, so that they cost no flush of their own.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn put_blob(&self, prepared: &Prepared) -> Result<BlobRef, StoreError> {
+        blob::insert(self.conn, prepared)?;
+        Ok(prepared.blob().clone())
+    }
+}
+
+impl Store {
+    /// Records what `decide` returns, all of it or nothing, and returns it as stored.
+    ///
+    /// `decide` runs under the write lock: what it reads through [`Tx`] cannot change before the commit.
+    /// An event whose id is recorded already with the same bytes is returned as it stands.
+    ///
+    /// # Errors
+    /// [`AppendError::Refused`] with what `decide` returned, [`AppendError::Store`] for everything else.
+    pub fn append<E>(&mut self, decide: impl FnOnce(&mut Tx<'_>) -> Result<Vec<NewEvent>, E>) -> Result<Vec<Event>, AppendError<E>> {
+        self.may_append()?;
+        let started = Instant::now();
+        let transaction = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+            .map_err(|e| StoreError::from(e).after(started.elapsed()))?;
+        let mut tx = Tx { conn: &self.conn, ledger: &self.ledger, numbers: Cell::new(0) };
+        let wanted = decide(&mut tx).map_err(AppendError::Refused)?;
+        let done = record(&self.conn, &self.ledger.id, wanted).and_then(|(events, checkpoint)| {
+            if checkpoint.is_some() {
+                self.in_place()?;
+                transaction.commit()?;
+            }
+            Ok((events, checkpoint))
+        });
+        match done {
+            Ok((events, checkpoint)) => {
+                if let Some(checkpoint) = checkpoint {
+                    self.unnamed_blobs = None;
+                    self.announce(&checkpoint);
+                }
+                Ok(events)
+            }
+            Err(e) => {
+                if e.is_io() {
+                    self.halted = Some(Halt::Failed(e.to_string()));
+                }
+                Err(e.into())
+            }
+        }
+    }
+
+    /// Records `events` if they are not recorded yet and every stream still ends where `expected` says.
+    ///
+    /// # Errors
+    /// [`StoreError::IdReused`], [`StoreError::Conflict`], or trouble with the file.
+    pub fn append_events(&mut self, expected: &[(StreamId, Head)], events: Vec<NewEvent>) -> Result<Vec<Event>, StoreError> {
+        let outcome = self.append(|tx| {
+            let mut all_known = true;
+            for e in &events {
+                all_known &= tx.known(e.id)?.is_some();
+            }
+            if !all_known {
+                for (stream, head) in expected {
+                    tx.expect(stream, *head)?;
+                }
+            }
+            Ok::<_, StoreError>(events)
+        });
+        outcome.map_err(|e| match e {
+            AppendError::Refused(e) | AppendError::Store(e) => e,
+        })
+    }
+}
+
+/// Records the first event of a new ledger.
+pub(super) fn first(conn: &Connection, ledger: &str, event: NewEvent) -> Result<Checkpoint, StoreError> {
+    let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    let (_, checkpoint) = record(conn, ledger, vec![event])?;
+    transaction.commit()?;
+    checkpoint.ok_or_else(|| StoreError::Fence("a ledger begins with one event".to_owned()))
+}
+
+/// Writes events, what is derived from them, and the checkpoint over them; within the caller's transaction.
+fn record(conn: &Connection, ledger: &str, wanted: Vec<NewEvent>) -> Result<(Vec<Event>, Option<Checkpoint>), StoreError> {
+    let mut events = Vec::with_capacity(wanted.len());
+    let mut log: Option<Tree> = None;
+    let mut heads: HashMap<StreamId, Head> = HashMap::new();
+    let mut projector = Projector::new(conn);
+    for new in wanted {
+        let body = Payload::to_bytes(&new.facts, new.salt)?;
+        let payload = Hash::of(&[body.as_bytes()]);
+        if let Some(stored) = read::by_id(conn, new.id)? {
+            if !is_same(&stored.header, &new, payload) {
+                return Err(StoreError::IdReused(new.id));
+            }
+            events.push(stored);
+            continue;
+        }
+        check(conn, &new)?;
+        let tree = match &mut log {
+            Some(tree) => tree,
+            None => log.insert(checkpoint::frontier(conn)?),
+        };
+        let head = match heads.get(&new.stream) {
+            Some(head) => *head,
+            None => read::head(conn, &new.stream)?,
+        };
+        let header = header(&new, head, payload);
+        let text = header.to_bytes()?;
+        let hash = Header::hash_of(&text);
+        let pos = tree.size() + 1;
+        insert(conn, pos, &header, &text, hash, &body)?;
+        tree.push(chain::leaf(text.as_bytes()));
+        heads.insert(new.stream, Head { seq: header.seq, hash });
+        let event = Event { header, hash, actor: new.actor, facts: new.facts };
+        projector.apply(pos, &event)?;
+        if let Facts::PayloadErased(erased) = &event.facts {
+            erase::apply(conn, &mut projector, erased)?;
+        }
+        events.push(event);
+    }
+    projector.flush()?;
+    let Some(tree) = log else { return Ok((events, None)) };
+    Ok((events, Some(checkpoint::write(conn, ledger, &tree)?)))
+}
+
+fn header(new: &NewEvent, head: Head, payload: Hash) -> Header {
+    Header {
+        actor: new.actor.to_string(),
+        at: new.at,
+        cause: new.cause,
+        id: new.id,
+        payload,
+        prev: head.hash,
+        seq: head.seq + 1,
+        stream: new.stream.clone(),
+        kind: new.facts.kind().to_owned(),
+        v: HEADER_VERSION,
+    }
+}
+
+fn is_same(stored: &Header, new: &NewEvent, payload: Hash) -> bool {
+    let before = Head { seq: stored.seq - 1, hash: stored.prev };
+    header(new, before, payload) == *stored
+}
+
+/// What must hold of an event before it is recorded for ever.
+fn check(conn: &Connection, new: &NewEvent) -> Result<(), StoreError> {
+    if matches!(new.facts, Facts::Erased) {
+        return Err(StoreError::Fence("an erased event cannot be recorded".to_owned()));
+    }
+    if let Some(observation) = projection::observation(&new.facts)
+        && let Some(r) = observation.readings.iter().find(|r| !r.value.is_finite())
+    {
+        return Err(StoreError::Fence(format!("the reading `{}` is not a number", r.name)));
+    }
+    if let Some(blob) = projection::blob(&new.facts) {
+        let size: Option<i64> =
+            conn.prepare_cached("SELECT size FROM blob WHERE hash = ?1")?.query_row([blob.digest.0], |r| r.get(0)).optional()?;
+        if size != Some(blob.size.cast_signed()) {
+            return Err(StoreError::NoBlob(blob.digest));
+        }
+    }
+    Ok(())
+}
+
+fn insert(conn: &Connection, pos: u64, header: &Header, text: &str, hash: Hash, body: &str) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO event (pos, stream, seq, id, type, header, hash, payload_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        pos.cast_signed(),
+        header.stream.as_str(),
+        header.seq.cast_signed(),
+        header.id.0.as_bytes(),
+        header.kind,
+        text,
+        hash.0,
+        header.payload.0
+    ])?;
+    conn.prepare_cached("INSERT INTO payload (pos, hash, body) VALUES (?1, ?2, ?3)")?.execute(params![
+        pos.cast_signed(),
+        header.payload.0,
+        body
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The log as a whole: its right-hand edge, its checkpoints, and the small file that remembers the newest.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::error::StoreError;
+use super::{Store, open, unique};
+use crate::record::chain::{Checkpoint, Tree};
+use crate::record::id::{Hash, StreamId};
+
+/// The right-hand edge as stored.
+pub(super) fn stored_frontier(conn: &Connection) -> Result<Option<Tree>, StoreError> {
+    let row: Option<(i64, Vec<u8>)> =
+        conn.prepare_cached("SELECT size, peaks FROM frontier WHERE one = 1")?.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    Ok(row.and_then(|(size, peaks)| Tree::from_peaks(size.cast_unsigned(), &peaks)))
+}
+
+/// The right-hand edge that the next event follows.
+pub(super) fn frontier(conn: &Connection) -> Result<Tree, StoreError> {
+    let last: i64 = conn.prepare_cached("SELECT ifnull(max(pos), 0) FROM event")?.query_row([], |r| r.get(0))?;
+    if last == 0 {
+        return Ok(Tree::new());
+    }
+    stored_frontier(conn)?
+        .filter(|t| t.size() == last.cast_unsigned())
+        .ok_or_else(|| StoreError::Corrupt("the edge of the tree does not belong to the last event".to_owned()))
+}
+
+/// Keeps the right-hand edge.
+pub(super) fn keep_frontier(conn: &Connection, tree: &Tree) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO frontier (one, size, peaks) VALUES (1, ?1, ?2)
+         ON CONFLICT (one) DO UPDATE SET size = excluded.size, peaks = excluded.peaks",
+    )?
+    .execute(params![tree.size().cast_signed(), tree.peaks()])?;
+    Ok(())
+}
+
+/// Keeps the right-hand edge and states what it is.
+pub(super) fn write(conn: &Connection, ledger: &str, tree: &Tree) -> Result<Checkpoint, StoreError> {
+    keep_frontier(conn, tree)?;
+    let checkpoint = Checkpoint::new(ledger, tree);
+    conn.prepare_cached("INSERT INTO checkpoint (size, body, sig) VALUES (?1, ?2, NULL)")?
+        .execute(params![checkpoint.size.cast_signed(), checkpoint.text])?;
+    Ok(checkpoint)
+}
+
+/// Checks the end of the log: last event, edge and newest checkpoint must agree. Says what does not.
+pub(super) fn tail(conn: &Connection, ledger: &str) -> Result<Option<String>, StoreError> {
+    let (header, hash): (Vec<u8>, Vec<u8>) =
+        conn.query_row("SELECT CAST(header AS BLOB), hash FROM event ORDER BY pos DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    if Hash::of(&[&header]).0.as_slice() != hash {
+        return Ok(Some("the last event does not have the hash it was stored with".to_owned()));
+    }
+    let tree = match frontier(conn) {
+        Ok(tree) => tree,
+        Err(StoreError::Corrupt(why)) => return Ok(Some(why)),
+        Err(e) => return Err(e),
+    };
+    let newest: Option<String> = conn.query_row("SELECT body FROM checkpoint ORDER BY size DESC LIMIT 1", [], |r| r.get(0)).optional()?;
+    let matches = newest.is_some_and(|text| text == Checkpoint::new(ledger, &tree).text);
+    Ok((!matches).then(|| "the newest checkpoint does not belong to the last event".to_owned()))
+}
+
+impl Store {
+    /// The first checkpoint that covers event `seq` of `stream`; it never changes once it is there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn checkpoint_for(&self, stream: &StreamId, seq: u64) -> Result<Option<Checkpoint>, StoreError> {
+        let text: Option<String> = self
+            .conn
+            .prepare_cached(
+                "SELECT c.body FROM event e JOIN checkpoint c ON c.size >= e.pos
+                 WHERE e.stream = ?1 AND e.seq = ?2 ORDER BY c.size LIMIT 1",
+            )?
+            .query_row(params![stream.as_str(), seq.cast_signed()], |r| r.get(0))
+            .optional()?;
+        self.read_checkpoint(text)
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
+        let text = self.conn.query_row("SELECT body FROM checkpoint ORDER BY size DESC LIMIT 1", [], |r| r.get(0)).optional()?;
+        self.read_checkpoint(text)
+    }
+
+    fn read_checkpoint(&self, text: Option<String>) -> Result<Option<Checkpoint>, StoreError> {
+        let damaged = || StoreError::Corrupt("a checkpoint is not readable".to_owned());
+        text.map(|t| Checkpoint::parse(&self.ledger.id, &t).ok_or_else(damaged)).transpose()
+    }
+
+    /// Remembers the newest checkpoint beside the store, so that a cut-off tail is noticed.
+    ///
+    /// Not flushed: an older one is still true. A failure is only noted, since the events are safe.
+    pub(super) fn announce(&mut self, checkpoint: &Checkpoint) {
+        let draft = open::beside(&self.path, &format!(".checkpoint-{}", unique()));
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)
+            .and_then(|mut file| file.write_all(checkpoint.text.as_bytes()))
+            .and_then(|()| fs::rename(&draft, open::beside(&self.path, ".checkpoint")));
+        if let Err(e) = written {
+            let _ = fs::remove_file(&draft);
+            self.notices.push(format!("recorded, but the checkpoint beside the ledger is out of date: {e}"));
+        }
+    }
+
+    /// What the small file beside the store remembers, if it is there.
+    pub(super) fn announced(&self) -> Option<Vec<u8>> {
+        fs::read(open::beside(&self.path, ".checkpoint")).ok()
+    }
+
+    /// Makes sure that the file still has its name: what is written to a deleted file is lost.
+    pub(super) fn in_place(&self) -> Result<(), StoreError> {
+        let mut moved = 0;
+        self.conn.file_control(Some("main"), rusqlite::FileControl::HasMoved(&mut moved))?;
+        if moved == 0 { Ok(()) } else { Err(StoreError::Moved { path: self.path.clone() }) }
+    }
+}

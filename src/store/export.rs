@@ -1,0 +1,124 @@
+//! The ledger as a folder of plain files that anybody can check with `sha256sum`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Transaction, TransactionBehavior};
+
+use super::error::StoreError;
+use super::{Store, open, unique};
+use crate::record::id::Hash;
+
+/// What checks the folder. Needs only sh, sed, awk and sha256sum.
+const SCRIPT: &str = include_str!("verify.sh");
+
+/// What was exported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Exported {
+    /// Events.
+    pub events: u64,
+    /// Streams.
+    pub streams: u64,
+    /// Pieces of evidence.
+    pub evidence: u64,
+}
+
+/// Folder number and number of events so far.
+type Streams = HashMap<String, (u64, u64)>;
+
+impl Store {
+    /// Writes the whole ledger into `dir`, which appears whole or not at all.
+    ///
+    /// `streams/<NNNN>/<NNNN>.header.json` and `.payload.json` are the stored bytes (no payload file: erased),
+    /// `evidence/<digest>.salt` and `.bin` the evidence; `index` names the streams, `order` lists the events in order,
+    /// `checkpoint` is the newest one, `verify.sh` checks it all.
+    ///
+    /// # Errors
+    /// [`StoreError::Occupied`] when `dir` exists and is not empty.
+    pub fn export(&self, dir: &Path) -> Result<Exported, StoreError> {
+        if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(StoreError::Occupied { path: dir.to_owned() });
+        }
+        let what = || StoreError::io(format!("cannot export to `{}`", dir.display()));
+        fs::create_dir_all(open::folder(dir)).map_err(what())?;
+        let draft = open::beside(dir, &format!(".new-{}", unique()));
+        let made = self.write_export(&draft).and_then(|exported| {
+            self.still_alone()?;
+            fs::rename(&draft, dir).map_err(what())?;
+            Ok(exported)
+        });
+        made.inspect_err(|_| {
+            let _ = fs::remove_dir_all(&draft);
+        })
+    }
+
+    fn write_export(&self, dir: &Path) -> Result<Exported, StoreError> {
+        let what = || StoreError::io(format!("cannot write into `{}`", dir.display()));
+        let mut private = fs::DirBuilder::new();
+        private.mode(0o700).create(dir).map_err(what())?;
+        for sub in ["streams", "evidence"] {
+            fs::create_dir(dir.join(sub)).map_err(what())?;
+        }
+        let snapshot = Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?;
+        let (streams, order) = self.write_events(dir)?;
+        let evidence = self.write_evidence(&dir.join("evidence"))?;
+        let mut lines: Vec<_> = streams.iter().map(|(name, (n, count))| format!("{n:04} {count} {name}\n")).collect();
+        lines.sort();
+        let exported = Exported { events: streams.values().map(|(_, c)| c).sum(), streams: streams.len() as u64, evidence };
+        fs::write(dir.join("index"), lines.concat()).map_err(what())?;
+        fs::write(dir.join("order"), order).map_err(what())?;
+        fs::write(dir.join("checkpoint"), self.checkpoint()?.map(|c| c.text).unwrap_or_default()).map_err(what())?;
+        fs::write(dir.join("verify.sh"), SCRIPT).map_err(what())?;
+        fs::set_permissions(dir.join("verify.sh"), fs::Permissions::from_mode(0o755)).map_err(what())?;
+        drop(snapshot);
+        Ok(exported)
+    }
+
+    fn write_events(&self, dir: &Path) -> Result<(Streams, String), StoreError> {
+        let what = || StoreError::io(format!("cannot write into `{}`", dir.display()));
+        let mut streams = Streams::new();
+        let mut order = String::new();
+        let mut query =
+            self.conn.prepare("SELECT e.stream, e.header, p.body FROM event e LEFT JOIN payload p ON p.pos = e.pos ORDER BY e.pos")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let next = streams.len() as u64 + 1;
+            let (n, seq) = streams.entry(row.get(0)?).or_insert((next, 0));
+            *seq += 1;
+            let name = format!("{n:04}/{seq:04}");
+            if *seq == 1 {
+                fs::create_dir(dir.join(format!("streams/{n:04}"))).map_err(what())?;
+            }
+            for (column, part) in [(1, "header"), (2, "payload")] {
+                if let ValueRef::Text(bytes) = row.get_ref(column)? {
+                    fs::write(dir.join(format!("streams/{name}.{part}.json")), bytes).map_err(what())?;
+                }
+            }
+            order.push_str(&name);
+            order.push('\n');
+        }
+        Ok((streams, order))
+    }
+
+    /// Every blob that an event names.
+    fn write_evidence(&self, dir: &Path) -> Result<u64, StoreError> {
+        let what = || StoreError::io(format!("cannot write into `{}`", dir.display()));
+        let mut query = self.conn.prepare("SELECT DISTINCT u.hash FROM blob_use u JOIN blob b ON b.hash = u.hash")?;
+        let digests: Vec<[u8; 32]> = query.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
+        for digest in &digests {
+            let digest = Hash(*digest);
+            let mut reader = self.read_blob(&digest)?;
+            fs::write(dir.join(format!("{digest}.salt")), reader.salt()).map_err(what())?;
+            let mut file = fs::File::create(dir.join(format!("{digest}.bin"))).map_err(what())?;
+            io::copy(&mut reader, &mut file).map_err(|e| match e.kind() {
+                io::ErrorKind::InvalidData => StoreError::Corrupt(e.to_string()),
+                _ => what()(e),
+            })?;
+        }
+        Ok(digests.len() as u64)
+    }
+}

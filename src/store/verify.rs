@@ -1,0 +1,189 @@
+//! Checking everything that is stored, against itself and against what is remembered beside it.
+//!
+//! Reads events in order of their position; hashing and parsing run on other threads. Memory grows with the
+//! number of streams, never with the number of events.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+
+use super::error::StoreError;
+use super::{Store, schema};
+use crate::record::id::Hash;
+
+mod derived;
+mod row;
+mod walk;
+
+use row::{Batch, Looked, integer};
+use walk::Walk;
+
+/// Something that is not as it must be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// `header`, `hash`, `column`, `chain`, `position`, `payload`, `missing`, `erasure`, `blob`, `checkpoint`,
+    /// `rolled-back`, `projection`, `schema` or `file`.
+    pub kind: &'static str,
+    /// The stream, when it is about one.
+    pub stream: Option<String>,
+    /// The sequence number, when it is about one event.
+    pub seq: Option<u64>,
+    /// What is wrong, on one line.
+    pub detail: String,
+}
+
+/// What a check of the whole ledger came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VerifyReport {
+    /// How many events were read.
+    pub events: u64,
+    /// How many streams they make up.
+    pub streams: u64,
+    /// Root of the tree over all of them.
+    pub root: Hash,
+    /// Payloads that an event says were erased.
+    pub erased: u64,
+    /// Everything that is wrong, at most [`VerifyReport::MOST`] of it.
+    pub problems: Vec<Problem>,
+}
+
+impl VerifyReport {
+    /// Further problems are not listed.
+    pub const MOST: usize = 1000;
+
+    /// True when nothing is wrong.
+    pub fn is_ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+impl Store {
+    /// Checks every stored byte: headers, chains, payloads, evidence, checkpoints, and what is derived. `progress` is
+    /// told now and then how many events were read.
+    ///
+    /// # Errors
+    /// Only when the file cannot be read at all; what is wrong with it is in the report.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport, StoreError> {
+        // Before the snapshot: the small file may only be behind it.
+        let announced = self.announced();
+        let snapshot = Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?;
+        let mut walk = Walk::new(&self.conn, &self.ledger.id, announced);
+        let format = schema::marks(&self.conn)?.1;
+        let read = if format == schema::FORMAT { check_schema(&self.conn, &mut walk) } else { Ok(()) }
+            .and_then(|()| read_all(&self.conn, &mut walk, progress))
+            .and_then(|()| walk.finish());
+        match read {
+            Ok(()) => {}
+            Err(StoreError::Corrupt(why)) => walk.problem("file", None, None, why),
+            Err(StoreError::Sqlite(e)) if e.sqlite_error_code() != Some(ErrorCode::OutOfMemory) => {
+                walk.problem("file", None, None, e.to_string());
+            }
+            Err(e) => return Err(e),
+        }
+        drop(snapshot);
+        self.still_alone()?;
+        Ok(walk.report())
+    }
+}
+
+/// The tables and triggers must be those of the format, and SQLite must find its own structures sound.
+fn check_schema(conn: &Connection, walk: &mut Walk<'_>) -> Result<(), StoreError> {
+    for line in schema::differences(conn)? {
+        walk.problem("schema", None, None, line);
+    }
+    let mut query = conn.prepare("PRAGMA integrity_check(20)")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let line: String = row.get(0)?;
+        if line != "ok" {
+            walk.problem("file", None, None, line);
+        }
+    }
+    Ok(())
+}
+
+type Job = (Batch, SyncSender<Vec<Looked>>);
+
+/// Reads events and payloads side by side and hands them on in batches; takes the answers back in order.
+fn read_all(conn: &Connection, walk: &mut Walk<'_>, progress: &mut dyn FnMut(u64)) -> Result<(), StoreError> {
+    let threads = thread::available_parallelism().map_or(1, |n| n.get().min(8));
+    let (jobs, queue) = sync_channel::<Job>(threads);
+    let queue = Arc::new(Mutex::new(queue));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let queue = Arc::clone(&queue);
+            scope.spawn(move || work(&queue));
+        }
+        let result = feed(conn, walk, progress, &jobs, threads * 2);
+        drop(jobs);
+        result
+    })
+}
+
+fn work(queue: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((batch, answer)) = job else { return };
+        // The other end is gone only when reading failed.
+        let _ = answer.send(batch.look());
+    }
+}
+
+fn feed(
+    conn: &Connection,
+    walk: &mut Walk<'_>,
+    progress: &mut dyn FnMut(u64),
+    jobs: &SyncSender<Job>,
+    ahead: usize,
+) -> Result<(), StoreError> {
+    let (mut events, mut payloads) = (conn.prepare(Batch::EVENT)?, conn.prepare(Batch::PAYLOAD)?);
+    let (mut events, mut payloads) = (events.query([])?, payloads.query([])?);
+    let mut payload = payloads.next()?;
+    let mut waiting: VecDeque<Receiver<Vec<Looked>>> = VecDeque::new();
+    let mut batch = Batch::default();
+    loop {
+        let event = events.next()?;
+        let pos = match &event {
+            Some(e) => integer(e, 0)?,
+            None => i64::MAX,
+        };
+        while let Some(p) = payload {
+            let at = integer(p, 0)?;
+            if at >= pos {
+                break;
+            }
+            walk.problem("payload", None, None, format!("a payload lies at position {at}, where no event is"));
+            payload = payloads.next()?;
+        }
+        if let Some(e) = event {
+            let own = match payload {
+                Some(p) if integer(p, 0)? == pos => Some(p),
+                _ => None,
+            };
+            batch.push(e, own)?;
+            if own.is_some() {
+                payload = payloads.next()?;
+            }
+        }
+        if batch.is_full() || event.is_none() && !batch.is_empty() {
+            let (answer, receiver) = sync_channel(1);
+            if jobs.send((std::mem::take(&mut batch), answer)).is_err() {
+                return Err(StoreError::Corrupt("a checking thread died".to_owned()));
+            }
+            waiting.push_back(receiver);
+        }
+        while waiting.len() > ahead || event.is_none() && !waiting.is_empty() {
+            let answer = waiting.pop_front().and_then(|r| r.recv().ok());
+            for looked in answer.ok_or_else(|| StoreError::Corrupt("a checking thread died".to_owned()))? {
+                walk.step(looked)?;
+            }
+            progress(walk.events());
+        }
+        if event.is_none() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What is derived, against what it is derived from.
+
+use std::collections::HashMap;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::record::brief::Brief;
+use crate::record::chain::Tree;
+use crate::record::id::StreamId;
+use crate::record::observation::{BlobRef, Observation};
+use crate::store::error::StoreError;
+use crate::store::{checkpoint, projection};
+
+/// A difference: the stream it is about, and what it is.
+type Difference = (Option<String>, String);
+
+/// Counts what was found where it belongs, so that at the end anything else stands out.
+pub(super) struct Derived<'c> {
+    conn: &'c Connection,
+    blobs: i64,
+    lost_blobs: i64,
+    readings: i64,
+}
+
+impl<'c> Derived<'c> {
+    pub(super) fn new(conn: &'c Connection) -> Self {
+        Self { conn, blobs: 0, lost_blobs: 0, readings: 0 }
+    }
+
+    /// The event at `pos` names `blob`.
+    pub(super) fn blob(&mut self, pos: i64, blob: &BlobRef) -> Result<(), StoreError> {
+        let there = self.conn.prepare_cached("SELECT 1 FROM blob_use WHERE hash = ?1 AND pos = ?2")?.exists(params![blob.digest.0, pos])?;
+        self.blobs += i64::from(there);
+        self.lost_blobs += i64::from(!there);
+        Ok(())
+    }
+
+    /// The event at `pos` carries `observation`; says which of its readings is not listed.
+    pub(super) fn readings(&mut self, pos: i64, observation: &Observation) -> Result<Option<String>, StoreError> {
+        let mut wrong = None;
+        for (n, reading) in (0_i64..).zip(&observation.readings) {
+            let value: Option<f64> = self
+                .conn
+                .prepare_cached(
+                    "SELECT r.value FROM series s JOIN reading r ON r.series = s.id
+                     WHERE s.name = ?1 AND s.origin = ?2 AND r.at = ?3 AND r.pos = ?4 AND r.n = ?5",
+                )?
+                .query_row(params![reading.name, reading.origin, observation.started_at.millis(), pos, n], |r| r.get(0))
+                .optional()?;
+            self.readings += i64::from(value.is_some());
+            if value.map(f64::to_bits) != Some(projection::plain(reading.value).to_bits()) {
+                wrong = Some(format!("its reading `{}` is not listed as it stands", reading.name));
+            }
+        }
+        Ok(wrong)
+    }
+
+    /// Compares the rest at the end.
+    pub(super) fn differences(&self, briefs: Vec<Brief>, tree: &Tree) -> Result<Vec<Difference>, StoreError> {
+        let mut found = self.incidents(briefs)?;
+        let count = |sql: &str| self.conn.query_row(sql, [], |r| r.get::<_, i64>(0));
+        if self.lost_blobs > 0 || count("SELECT count(*) FROM blob_use")? != self.blobs {
+            found.push((None, "the list of which event names which evidence differs".to_owned()));
+        }
+        let unused = "SELECT count(*) FROM series WHERE NOT EXISTS (SELECT 1 FROM reading WHERE series = series.id)";
+        if count("SELECT count(*) FROM reading")? != self.readings || count(unused)? > 0 {
+            found.push((None, "the list of readings differs".to_owned()));
+        }
+        if checkpoint::stored_frontier(self.conn)?.as_ref() != Some(tree) || count("SELECT count(*) FROM frontier")? != 1 {
+            found.push((None, "the edge of the tree differs".to_owned()));
+        }
+        Ok(found)
+    }
+
+    fn incidents(&self, briefs: Vec<Brief>) -> Result<Vec<Difference>, StoreError> {
+        let mut expected: HashMap<i64, Brief> = briefs.into_iter().map(|b| (b.number.cast_signed(), b)).collect();
+        let mut found = Vec::new();
+        let mut query = self.conn.prepare("SELECT number, id, runbook, status, brief FROM incident ORDER BY number")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let number: i64 = row.get(0)?;
+            let Some(brief) = expected.remove(&number) else {
+                found.push((None, format!("incident {number} is listed but was never opened")));
+                continue;
+            };
+            let text = projection::to_text(&brief)?;
+            let status = brief.status.to_string();
+            let columns = [brief.id.0.as_bytes().as_slice(), brief.runbook.as_bytes(), status.as_bytes(), text.as_bytes()];
+            for (column, bytes) in (1..).zip(columns) {
+                let same = matches!(row.get_ref(column)?, ValueRef::Text(b) | ValueRef::Blob(b) if b == bytes);
+                if !same {
+                    let name = row.as_ref().column_name(column)?;
+                    found.push((
+                        Some(StreamId::incident(brief.id).to_string()),
+                        format!("incident {number} is listed with another `{name}`"),
+                    ));
+                }
+            }
+        }
+        found.extend(
+            expected.into_values().map(|b| (Some(StreamId::incident(b.id).to_string()), format!("incident {} is not listed", b.number))),
+        );
+        Ok(found)
+    }
+}

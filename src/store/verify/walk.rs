@@ -1,0 +1,295 @@
+//! Going through the checked events in order: chains, tree, checkpoints, erasures, evidence.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+
+use rusqlite::Connection;
+
+use super::derived::Derived;
+use super::row::Looked;
+use super::{Problem, VerifyReport};
+use crate::record::actor::Actor;
+use crate::record::brief::Brief;
+use crate::record::chain::{self, Checkpoint, Tree};
+use crate::record::event::{Event, Facts, Header, PayloadErased};
+use crate::record::id::{Hash, StreamId};
+use crate::record::incident::Head;
+use crate::record::observation::BlobRef;
+use crate::store::blob::BlobReader;
+use crate::store::error::StoreError;
+use crate::store::{erase, projection};
+
+/// A stream as far as it was walked.
+struct Stream {
+    head: Head,
+    brief: Option<Brief>,
+}
+
+/// What is gone, until an event is found that says so.
+struct Gone {
+    stream: StreamId,
+    seq: u64,
+    kind: String,
+    payload: Hash,
+}
+
+pub(super) struct Walk<'c> {
+    conn: &'c Connection,
+    ledger: String,
+    announced: Option<Result<Checkpoint, ()>>,
+    tree: Tree,
+    last: i64,
+    streams: HashMap<StreamId, Stream>,
+    gone: Vec<Gone>,
+    gone_blobs: Vec<(StreamId, u64, Hash)>,
+    erasures: Vec<(StreamId, u64, PayloadErased)>,
+    sound_blobs: HashSet<Hash>,
+    checkpoint: i64,
+    derived: Derived<'c>,
+    erased: u64,
+    problems: Vec<Problem>,
+    unlisted: u64,
+}
+
+impl<'c> Walk<'c> {
+    pub(super) fn new(conn: &'c Connection, ledger: &str, announced: Option<Vec<u8>>) -> Self {
+        let announced = announced.map(|bytes| {
+            let text = String::from_utf8(bytes).map_err(|_| ())?;
+            Checkpoint::parse(ledger, &text).ok_or(())
+        });
+        Self {
+            conn,
+            ledger: ledger.to_owned(),
+            announced,
+            tree: Tree::new(),
+            last: 0,
+            streams: HashMap::new(),
+            gone: Vec::new(),
+            gone_blobs: Vec::new(),
+            erasures: Vec::new(),
+            sound_blobs: HashSet::new(),
+            checkpoint: 0,
+            derived: Derived::new(conn),
+            erased: 0,
+            problems: Vec::new(),
+            unlisted: 0,
+        }
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        self.tree.size()
+    }
+
+    pub(super) fn problem(&mut self, kind: &'static str, stream: Option<&str>, seq: Option<u64>, detail: String) {
+        if self.problems.len() < VerifyReport::MOST {
+            self.problems.push(Problem { kind, stream: stream.map(str::to_owned), seq, detail });
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// Takes in the next event.
+    pub(super) fn step(&mut self, looked: Looked) -> Result<(), StoreError> {
+        let Looked { pos, stream, seq, header, hash, leaf, has_payload, facts, faults } = looked;
+        let seq = seq.cast_unsigned();
+        for (kind, detail) in faults {
+            self.problem(kind, Some(&stream), Some(seq), detail);
+        }
+        if pos != self.last + 1 {
+            self.problem("position", Some(&stream), Some(seq), format!("it lies at position {pos}, where {} belongs", self.last + 1));
+        }
+        self.last = pos;
+        self.tree.push(leaf);
+        self.check_announced();
+        if let Some(header) = header {
+            self.follow(&header, hash);
+            self.take_facts(pos, header, hash, has_payload, facts)?;
+        } else if let Ok(id) = stream.parse::<StreamId>() {
+            // Unreadable, but what follows names its hash: go on from there.
+            self.streams.entry(id).or_insert(Stream { head: Head::EMPTY, brief: None }).head = Head { seq, hash };
+        }
+        self.check_checkpoint()
+    }
+
+    fn follow(&mut self, header: &Header, hash: Hash) {
+        let head = self.streams.get(&header.stream).map_or(Head::EMPTY, |s| s.head);
+        if let Err(e) = chain::follows(head, header) {
+            self.problem("chain", Some(header.stream.as_str()), Some(header.seq), e.to_string());
+        }
+        let head = Head { seq: header.seq, hash };
+        match self.streams.get_mut(&header.stream) {
+            Some(s) => s.head = head,
+            None => {
+                self.streams.insert(header.stream.clone(), Stream { head, brief: None });
+            }
+        }
+    }
+
+    fn take_facts(&mut self, pos: i64, header: Header, hash: Hash, has_payload: bool, facts: Option<Facts>) -> Result<(), StoreError> {
+        let facts = match (has_payload, facts) {
+            (_, Some(facts)) => facts,
+            // There, but not sound: said already.
+            (true, None) => return Ok(()),
+            (false, None) => {
+                let (stream, seq, kind) = (header.stream.clone(), header.seq, header.kind.clone());
+                self.gone.push(Gone { stream, seq, kind, payload: header.payload });
+                Facts::Erased
+            }
+        };
+        if let Facts::PayloadErased(e) = &facts {
+            self.erasures.push((header.stream.clone(), header.seq, (**e).clone()));
+        }
+        if let Some(blob) = projection::blob(&facts) {
+            self.check_blob(&header, blob)?;
+            self.derived.blob(pos, blob)?;
+        }
+        if let Some(observation) = projection::observation(&facts)
+            && let Some(what) = self.derived.readings(pos, observation)?
+        {
+            self.problem("projection", Some(header.stream.as_str()), Some(header.seq), what);
+        }
+        if header.stream.as_incident().is_some() {
+            let actor: Actor = match header.actor.parse() {
+                Ok(actor) => actor,
+            };
+            self.fold(&Event { header, hash, actor, facts });
+        }
+        Ok(())
+    }
+
+    fn fold(&mut self, event: &Event) {
+        let Some(stream) = self.streams.get_mut(&event.header.stream) else { return };
+        if let Some(brief) = &mut stream.brief {
+            brief.apply(event);
+            return;
+        }
+        match Brief::begin(event) {
+            Ok(brief) => stream.brief = Some(brief),
+            Err(e) if event.header.seq == 1 => {
+                self.problem("chain", Some(event.header.stream.as_str()), Some(1), e.to_string());
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn check_blob(&mut self, header: &Header, blob: &BlobRef) -> Result<(), StoreError> {
+        if self.sound_blobs.contains(&blob.digest) {
+            return Ok(());
+        }
+        let fault = match BlobReader::open(self.conn, blob.digest) {
+            Err(StoreError::NoBlob(digest)) => {
+                self.gone_blobs.push((header.stream.clone(), header.seq, digest));
+                return Ok(());
+            }
+            Err(StoreError::Corrupt(why)) => Some(why),
+            Err(e) => return Err(e),
+            Ok(reader) if reader.size() != blob.size => Some(format!("it has {} bytes, the event says {}", reader.size(), blob.size)),
+            Ok(mut reader) => io::copy(&mut reader, &mut io::sink()).err().map(|e| e.to_string()),
+        };
+        match fault {
+            Some(why) => self.problem("blob", Some(header.stream.as_str()), Some(header.seq), why),
+            None => {
+                self.sound_blobs.insert(blob.digest);
+            }
+        }
+        Ok(())
+    }
+
+    /// The checkpoint stored for the size reached so far.
+    fn check_checkpoint(&mut self) -> Result<(), StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT CAST(body AS BLOB), sig IS NULL FROM checkpoint WHERE size = ?1")?;
+        let mut rows = query.query([self.tree.size().cast_signed()])?;
+        let Some(row) = rows.next()? else { return Ok(()) };
+        let size = self.tree.size();
+        self.checkpoint += 1;
+        if row.get_ref(0)?.as_bytes().ok() != Some(Checkpoint::new(&self.ledger, &self.tree).text.as_bytes()) {
+            self.problem("checkpoint", None, None, format!("the checkpoint over {size} events is not what they come to"));
+        } else if !row.get::<_, bool>(1)? {
+            self.problem("checkpoint", None, None, format!("the checkpoint over {size} events has a signature of an unknown form"));
+        }
+        Ok(())
+    }
+
+    fn check_announced(&mut self) {
+        if let Some(Ok(a)) = &self.announced
+            && a.size == self.tree.size()
+            && a.root != self.tree.root()
+        {
+            let size = a.size;
+            self.problem(
+                "rolled-back",
+                None,
+                None,
+                format!("the first {size} events are not those that the checkpoint beside the ledger saw"),
+            );
+        }
+    }
+
+    /// What can only be said at the end.
+    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+        self.check_erasures();
+        let total = self.tree.size();
+        match &self.announced {
+            Some(Err(())) => self.problem("checkpoint", None, None, "the checkpoint beside the ledger is not one of it".to_owned()),
+            Some(Ok(a)) if a.size > total => {
+                let detail = format!("the checkpoint beside the ledger saw {} events, the ledger has {total}", a.size);
+                self.problem("rolled-back", None, None, detail);
+            }
+            _ => {}
+        }
+        let (count, newest): (i64, Option<i64>) =
+            self.conn.query_row("SELECT count(*), max(size) FROM checkpoint", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        if newest != Some(total.cast_signed()) || count != self.checkpoint {
+            let detail = format!("the newest is over {} events, the ledger has {total}", newest.unwrap_or(0));
+            self.problem("checkpoint", None, None, detail);
+        }
+        let briefs = self.streams.values_mut().filter_map(|s| s.brief.take()).collect();
+        for (stream, detail) in self.derived.differences(briefs, &self.tree)? {
+            self.problem("projection", stream.as_deref(), None, detail);
+        }
+        Ok(())
+    }
+
+    fn check_erasures(&mut self) {
+        let (gone, erasures) = (std::mem::take(&mut self.gone), std::mem::take(&mut self.erasures));
+        let blobs: HashSet<Hash> = erasures.iter().filter_map(|(_, _, e)| e.blob).collect();
+        let mut said: HashMap<(&StreamId, u64), &PayloadErased> = erasures.iter().map(|(_, _, e)| ((&e.stream, e.seq), e)).collect();
+        for gone in &gone {
+            match said.remove(&(&gone.stream, gone.seq)) {
+                Some(e) if e.payload == gone.payload && erase::ERASABLE.contains(&gone.kind.as_str()) => self.erased += 1,
+                Some(_) => {
+                    let detail = format!("`{}` was erased though it may not be", gone.kind);
+                    self.problem("erasure", Some(gone.stream.as_str()), Some(gone.seq), detail);
+                }
+                None => {
+                    let detail = format!("the payload of `{}` is MISSING and no event says that it was erased", gone.kind);
+                    self.problem("missing", Some(gone.stream.as_str()), Some(gone.seq), detail);
+                }
+            }
+        }
+        for e in said.into_values() {
+            let detail = "an event says that it was erased, but it is there".to_owned();
+            self.problem("erasure", Some(e.stream.as_str()), Some(e.seq), detail);
+        }
+        for (stream, seq, digest) in std::mem::take(&mut self.gone_blobs) {
+            if !blobs.contains(&digest) {
+                let detail = format!("the evidence `{}` is MISSING and no event says that it was erased", digest.short());
+                self.problem("missing", Some(stream.as_str()), Some(seq), detail);
+            }
+        }
+    }
+
+    pub(super) fn report(mut self) -> VerifyReport {
+        if self.unlisted > 0 {
+            let detail = format!("and {} further problems", self.unlisted);
+            self.problems.push(Problem { kind: "file", stream: None, seq: None, detail });
+        }
+        VerifyReport {
+            events: self.tree.size(),
+            streams: self.streams.len() as u64,
+            root: self.tree.root(),
+            erased: self.erased,
+            problems: self.problems,
+        }
+    }
+}
