@@ -18,6 +18,7 @@ pub mod json;
 pub mod line;
 pub mod markdown;
 pub mod page;
+pub mod plan;
 pub mod ui;
 
 /// Keeps the record of an incident for the person on call

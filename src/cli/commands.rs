@@ -35,9 +35,10 @@ macro_rules! commands {
             pub fn run(self, ui: &Ui, ctx: &Ctx, env: &Environment) -> Result<Exit, CliError> {
                 // Not every command needs to know where it was started.
                 let _ = env;
-                match self {
+                let done = match self {
                     $(Self::$variant(args) => $module::run(ui, ctx, args),)*
-                }
+                };
+                done.map_err(|e| if ctx.drill { e.in_drill() } else { e })
             }
         }
     };
@@ -54,6 +55,11 @@ commands! {
     decide::Decide,
     escalate::Escalate,
     handoff::Handoff,
+    propose::Propose,
+    approve::Approve,
+    deny::Deny,
+    revoke::Revoke,
+    execute::Execute,
     mitigate::Mitigate,
     followup::Followup,
     resolve::Resolve,
