@@ -89,7 +89,8 @@ impl Drill {
         self.clock.advance(-left);
         while left > 0 {
             watch::observe(&self.ctx, Some(&self.runbook.id), &|_| {}, std::future::pending()).await?;
-            let step = SAMPLE_EVERY_MS.min(left);
+            // The nearer to the page, the denser: the newest windows are the short ones.
+            let step = (left / 12).max(SAMPLE_EVERY_MS).min(left);
             self.clock.advance(step);
             left -= step;
         }
@@ -97,7 +98,7 @@ impl Drill {
     }
 }
 
-/// How often samples are taken while the time before the page passes.
+/// How often samples are taken at most while the time before the page passes.
 const SAMPLE_EVERY_MS: i64 = 3_600_000;
 
 /// The longest window that any rule of the runbook looks back over, in milliseconds.

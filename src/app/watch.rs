@@ -204,3 +204,6 @@ pub fn read_if_any(ctx: &Ctx) -> Result<Option<Store>, AppError> {
         Err(e) => Err(e),
     }
 }
+
+#[cfg(test)]
+mod tests;
