@@ -26,7 +26,7 @@ fn silent(_: Progress<'_>) {}
 async fn triaged(runbook: &str, scenario: &str) -> Vec<Match> {
     let drill = Drill::start(&base(), runbook, Some(scenario), None).unwrap();
     drill.prelude().await.unwrap();
-    triage(&drill.ctx, &silent, std::future::pending()).await.unwrap().matches
+    triage(&drill.ctx, &BTreeMap::new(), &silent, std::future::pending()).await.unwrap().matches
 }
 
 fn matched(found: &[Match]) -> Vec<&str> {
@@ -57,9 +57,26 @@ async fn look_alikes_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_only_a_person_sees_is_asked_for_and_counts_once_it_is_said() {
+    let drill = Drill::start(&base(), "INC-003", Some("INC-003/none-bonded"), None).unwrap();
+    let found = triage(&drill.ctx, &BTreeMap::new(), &silent, std::future::pending()).await.unwrap();
+    let asked = found.questions.iter().find(|q| q.runbook == "INC-001" && q.sign == "tiles-red").unwrap();
+    assert_eq!((asked.probe.as_str(), asked.alone), ("tiles-red", true));
+    assert_eq!(matched(&found.matches), Vec::<&str>::new());
+
+    let says = |answer: &str| BTreeMap::from([("tiles-red".to_owned(), PersonSays { answer: answer.to_owned(), note: None })]);
+    let found = triage(&drill.ctx, &says("yes"), &silent, std::future::pending()).await.unwrap();
+    assert_eq!(matched(&found.matches), ["INC-001"]);
+    assert!(!found.questions.iter().any(|q| q.probe == "tiles-red"));
+    let nobody = BTreeMap::from([("tiles-blue".to_owned(), PersonSays::default())]);
+    let error = triage(&drill.ctx, &nobody, &silent, std::future::pending()).await.unwrap_err();
+    assert_eq!(error.to_string(), "no runbook asks a question `tiles-blue`");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_distinct_probe_is_asked_once_whatever_runbooks_share_it() {
     let drill = Drill::start(&base(), "INC-001", None, None).unwrap();
-    triage(&drill.ctx, &silent, std::future::pending()).await.unwrap();
+    triage(&drill.ctx, &BTreeMap::new(), &silent, std::future::pending()).await.unwrap();
     let mut seen = BTreeSet::new();
     for call in drill.stack.calls() {
         let once = call.operation.starts_with("GET /") || call.operation.starts_with("POST /") || call.operation == "GetAccount";
@@ -73,7 +90,7 @@ async fn what_cannot_be_looked_at_is_named_and_matches_nothing() {
     let drill = Drill::start(&base(), "INC-005", None, None).unwrap();
     drill.stack.fault(Rule::new("ses", Fault::Denied));
     drill.stack.fault(Rule::new("/prod", Fault::Cut));
-    let found = triage(&drill.ctx, &silent, std::future::pending()).await.unwrap();
+    let found = triage(&drill.ctx, &BTreeMap::new(), &silent, std::future::pending()).await.unwrap();
     assert!(!found.matches.iter().any(|m| m.runbook == "INC-005" && m.is_match()), "{:#?}", found.matches);
     let unknown: Vec<_> = found.matches.iter().filter(|m| !m.unknown.is_empty()).map(|m| m.runbook.as_str()).collect();
     assert!(unknown.contains(&"INC-005") && unknown.contains(&"INC-003"), "{unknown:?}");
