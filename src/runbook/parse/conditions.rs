@@ -128,15 +128,8 @@ fn about_probe(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>, probe: String) -> Optio
 
 fn window(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>, item: &Item<'_, '_>) -> Option<WindowTest> {
     let test = exprs::window(cx, item);
-    let cover = keys.get("cover").and_then(|c| {
-        let text = c.text(cx)?;
-        let percent = text.strip_suffix('%').and_then(|n| n.parse::<f64>().ok()).filter(|n| *n > 0.0 && *n <= 100.0);
-        if percent.is_none() {
-            cx.error(&c.at, format!("`{text}` is not a percentage from \"1%\" to \"100%\""), None);
-        }
-        percent.map(|p| p / 100.0)
-    });
-    test.map(|t| WindowTest { cover: cover.or(t.cover), ..t })
+    let cover = keys.get("cover").and_then(|c| exprs::cover(cx, &c));
+    test.map(|t| WindowTest { cover, ..t })
 }
 
 fn decided(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>, item: &Item<'_, '_>) -> Option<Condition> {
