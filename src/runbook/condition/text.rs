@@ -41,10 +41,11 @@ pub fn parse_window(text: &str) -> Result<WindowTest, ExprFault> {
     if series.is_empty() || !series.chars().all(is_series) {
         return Err(ExprFault::new(open + 1, format!("`{series}` is no name of a series")));
     }
-    let window = inner[comma + 1..].trim();
-    let window_ms = expect::parse_duration(window).filter(|ms| *ms > 0).ok_or_else(|| {
-        ExprFault::new(open + comma + 2, format!("`{window}` is no length of time")).hint("Write for example 15m, 24h or 2d.")
-    })?;
+    let rest = &inner[comma + 1..];
+    let (at, window) = (open + comma + 2 + rest.len() - rest.trim_start().len(), rest.trim());
+    let window_ms = expect::parse_duration(window)
+        .filter(|ms| *ms > 0)
+        .ok_or_else(|| ExprFault::new(at, format!("`{window}` is no length of time")).hint("Write for example 15m, 24h or 2d."))?;
     let (op, value) = comparison(text, close + 1).map_err(|f| f.unwrap_or_else(|| malformed(close + 1)))?;
     Ok(WindowTest { text: text.trim().to_owned(), func, series: series.to_owned(), window_ms, op, value, cover: None })
 }

@@ -51,7 +51,7 @@ fn warn(cx: &mut Cx<'_>, item: &Item<'_, '_>, text: &str, found: Vec<ExprFault>)
 /// A list of expectations.
 pub(super) fn expectations(cx: &mut Cx<'_>, item: Option<Item<'_, '_>>) -> Vec<Expectation> {
     let Some(item) = item else { return Vec::new() };
-    let list = item.list(cx);
+    let list = item.filled(cx);
     list.iter().filter_map(|i| expectation(cx, i)).collect()
 }
 
@@ -74,7 +74,7 @@ pub(super) fn window(cx: &mut Cx<'_>, item: &Item<'_, '_>) -> Option<WindowTest>
 /// `cover = "50%"`: the share of a window that may lie uncovered.
 pub(super) fn cover(cx: &mut Cx<'_>, item: &Item<'_, '_>) -> Option<f64> {
     let text = item.text(cx)?;
-    located(cx, item, parse_cover(&text))
+    parse_cover(&text).map_err(|fault| cx.error(&item.at, fault.message, fault.hint)).ok()
 }
 
 fn located<T>(cx: &mut Cx<'_>, item: &Item<'_, '_>, result: Result<T, ExprFault>) -> Option<T> {
