@@ -115,9 +115,8 @@ impl Drill {
         self.clock.advance(-left);
         while left > 0 {
             watch::observe(&self.ctx, Some(&self.runbook.id), &|_| {}, std::future::pending()).await?;
-            // Days are told apart by the hour; what lies weeks back needs no more than to be covered.
-            let coarse = (longest / 50).min(left - FINE_MS);
-            let step = SAMPLE_EVERY_MS.max(coarse).min(left);
+            // The nearer to the page, the denser: the newest windows are the short ones.
+            let step = (left / 12).max(SAMPLE_EVERY_MS).min(left);
             self.clock.advance(step);
             left -= step;
         }
@@ -125,10 +124,8 @@ impl Drill {
     }
 }
 
-/// How often samples are taken while the time before the page passes.
+/// How often samples are taken at most while the time before the page passes.
 const SAMPLE_EVERY_MS: i64 = 3_600_000;
-/// For how long before the page they are taken that often.
-const FINE_MS: i64 = 72 * SAMPLE_EVERY_MS;
 
 /// The longest window that any rule of the runbook looks back over, in milliseconds.
 fn longest_window(r: &Runbook) -> i64 {

@@ -1,13 +1,13 @@
 //! The runbooks at hand: those built in, and the team's own folder, which overrides them by id.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{AppError, ErrorKind};
 use crate::config::Config;
 use crate::runbook::builtin;
 use crate::runbook::diagnostic::{self, Severity};
 use crate::runbook::model::Runbook;
-use crate::runbook::parse::parse;
+use crate::runbook::parse::parse_file;
 
 /// A runbook's file with what is in it.
 #[derive(Debug)]
@@ -31,13 +31,11 @@ pub struct Entry {
 pub fn all(config: &Config) -> Result<Vec<Entry>, AppError> {
     let mut entries: Vec<Entry> = Vec::new();
     for path in files(config)? {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| AppError::told(ErrorKind::Failed, format!("runbook `{}` cannot be read: {e}", path.display())))?;
-        entries.push(entry(path.display().to_string(), text));
+        entries.push(entry(path.display().to_string(), read(&path)?));
     }
     let own: Vec<String> = entries.iter().filter_map(id_of).collect();
     for (name, text) in builtin::all() {
-        let e = entry(format!("built-in:{name}"), (*text).to_owned());
+        let e = entry(format!("built-in:{name}"), text);
         if !id_of(&e).is_some_and(|id| own.contains(&id)) {
             entries.push(e);
         }
@@ -46,9 +44,9 @@ pub fn all(config: &Config) -> Result<Vec<Entry>, AppError> {
     Ok(entries)
 }
 
-/// Reads one text.
-pub fn entry(path: String, text: String) -> Entry {
-    let parsed = parse(&text);
+/// Reads one file's bytes.
+pub fn entry(path: String, bytes: impl Into<Vec<u8>>) -> Entry {
+    let (text, parsed) = parse_file(bytes.into());
     let faults = parsed.diagnostics.iter().map(|d| diagnostic::render(d, &path, &text)).collect();
     let errors = parsed.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
     Entry { path, text, runbook: parsed.runbook, faults, errors }
@@ -68,25 +66,27 @@ fn id_of(e: &Entry) -> Option<String> {
 /// There is none, or it has faults (they are in the message).
 pub fn find(config: &Config, id: &str) -> Result<Runbook, AppError> {
     if id.ends_with(".md") {
-        let text = std::fs::read_to_string(id).map_err(|e| AppError::usage(format!("runbook `{id}` cannot be read: {e}")))?;
-        return usable(entry(id.to_owned(), text));
+        let bytes = std::fs::read(id).map_err(|e| AppError::usage(format!("runbook `{id}` cannot be read: {e}")))?;
+        return usable(entry(id.to_owned(), bytes));
     }
     // The heading alone says which entry is meant, so only that one is parsed in full.
     let mut known: Vec<String> = Vec::new();
-    let mut texts: Vec<(String, String)> = Vec::new();
-    for path in files(config)? {
-        let text =
-            std::fs::read_to_string(&path).map_err(|e| AppError::failed(format!("runbook `{}` cannot be read: {e}", path.display())))?;
-        texts.push((path.display().to_string(), text));
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    for path in self::files(config)? {
+        files.push((path.display().to_string(), read(&path)?));
     }
-    texts.extend(builtin::all().iter().map(|(n, t)| (format!("built-in:{n}"), (*t).to_owned())));
-    for (path, text) in texts {
-        let Some(this) = text.lines().find_map(|l| l.strip_prefix("# ")).and_then(|h| h.split_once(':')).map(|(i, _)| i.trim().to_owned())
+    files.extend(builtin::all().iter().map(|(n, t)| (format!("built-in:{n}"), t.as_bytes().to_vec())));
+    for (path, bytes) in files {
+        let Some(this) = String::from_utf8_lossy(&bytes)
+            .lines()
+            .find_map(|l| l.strip_prefix("# "))
+            .and_then(|h| h.split_once(':'))
+            .map(|(i, _)| i.trim().to_owned())
         else {
             continue;
         };
         if this.eq_ignore_ascii_case(id) {
-            return usable(entry(path, text));
+            return usable(entry(path, bytes));
         }
         known.push(this);
     }
@@ -105,6 +105,10 @@ fn usable(e: Entry) -> Result<Runbook, AppError> {
         None => Err(AppError::failed(format!("runbook `{}` has {} faults:\n{}", e.path, e.errors, e.faults.join("\n")))
             .hint(format!("Mend the file, then try `blotter runbook check {}`.", e.path))),
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, AppError> {
+    std::fs::read(path).map_err(|e| AppError::failed(format!("runbook `{}` cannot be read: {e}", path.display())))
 }
 
 fn files(config: &Config) -> Result<Vec<PathBuf>, AppError> {

@@ -115,3 +115,6 @@ async fn tell(ctx: &Ctx, i: &Incident, e: &Escalation, channel: &str) -> Result<
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use super::engine::{Captured, Job, Progress};
+use super::engine::{Captured, Job, PersonSays, Progress};
 use super::known::deploys;
+use super::next::probes_of;
 use super::page::{Prepare, effective_vars, look};
 use super::{AppError, Ctx, library};
 use crate::record::event::{Event, ObservationRecorded};
 use crate::record::id::StreamId;
 use crate::record::observation::Sample;
 use crate::record::time::Timestamp;
+use crate::record::verdict::Outcome;
 use crate::runbook::condition::{Facts, Seen};
-use crate::runbook::model::{Probe, ProbeSource, Runbook};
+use crate::runbook::model::{Condition, Probe, ProbeSource, Runbook};
 use crate::runbook::signal::{Match, rank};
 use crate::runbook::template;
 use crate::store::{Store, StoreError};
@@ -24,22 +26,47 @@ pub struct Triage {
     pub matches: Vec<Match>,
     /// What every probe brought back, by runbook id.
     pub captured: BTreeMap<String, Vec<Captured>>,
+    /// Questions that only a person can answer, behind signs that are unknown.
+    pub questions: Vec<Question>,
     /// Runbook files that could not be used.
     pub unusable: Vec<String>,
     /// Cut short by the person.
     pub interrupted: bool,
 }
 
+/// A sign that waits for a person's answer.
+#[derive(Debug)]
+pub struct Question {
+    /// The runbook.
+    pub runbook: String,
+    /// The sign.
+    pub sign: String,
+    /// The `ask` probe.
+    pub probe: String,
+    /// True when nothing but answers is missing: whatever could be looked at was looked at.
+    pub alone: bool,
+}
+
 /// Runs the probes that the signals of all runbooks rest on, each distinct one once, and ranks the runbooks.
+/// `answers` holds what a person said already, by `ask` probe.
 ///
 /// # Errors
 /// The runbooks folder or the HTTP client cannot be used. A ledger that cannot be read only means that windows
 /// have no data.
-pub async fn triage(ctx: &Ctx, progress: &(dyn Fn(Progress<'_>) + Sync), cancel: impl Future<Output = ()>) -> Result<Triage, AppError> {
+pub async fn triage(
+    ctx: &Ctx,
+    answers: &BTreeMap<String, PersonSays>,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+    cancel: impl Future<Output = ()>,
+) -> Result<Triage, AppError> {
     let (runbooks, unusable) = usable(ctx)?;
+    let is_asked = |id: &String| runbooks.iter().flat_map(|r| &r.probes).any(|p| p.id == *id && p.kind() == "ask");
+    if let Some(id) = answers.keys().find(|id| !is_asked(id)) {
+        return Err(AppError::usage(format!("no runbook asks a question `{id}`")));
+    }
     let store = ctx.read().ok();
     let known = store.as_ref().and_then(|s| deploys(s, ctx.config.aws.account.as_deref()).ok()).unwrap_or_default();
-    let jobs = runbooks.iter().map(|r| job(ctx, r, r.probes.iter().collect(), &known)).collect();
+    let jobs = runbooks.iter().map(|r| Job { answers: answers.clone(), ..job(ctx, r, r.probes.iter().collect(), &known) }).collect();
     let collected = look(ctx, jobs, progress, cancel).await?;
     let now = ctx.now();
     let views: Vec<Probed<'_>> = runbooks
@@ -53,11 +80,12 @@ pub async fn triage(ctx: &Ctx, progress: &(dyn Fn(Progress<'_>) + Sync), cancel:
         })
         .collect();
     let matches = ranked(&views);
+    let questions = matches.iter().flat_map(|m| views.iter().filter(|v| v.runbook.id == m.runbook).flat_map(|v| v.questions(m))).collect();
     let mut captured: BTreeMap<String, Vec<Captured>> = BTreeMap::new();
     for c in &collected.captured {
         captured.entry(runbooks[c.job].id.clone()).or_default().push(c.clone());
     }
-    Ok(Triage { matches, captured, unusable, interrupted: collected.interrupted })
+    Ok(Triage { matches, captured, questions, unusable, interrupted: collected.interrupted })
 }
 
 /// What `observe` came to.
@@ -168,6 +196,22 @@ impl Probed<'_> {
         })
     }
 
+    /// The questions behind the unknown signs of this runbook.
+    fn questions(&self, m: &Match) -> Vec<Question> {
+        let mut out = Vec::new();
+        for sign in &m.unknown {
+            let Some(signal) = self.runbook.signals.iter().find(|s| s.id == sign.id) else { continue };
+            let open = |id: &String| self.seen(id).is_some_and(|s| s.outcome != Outcome::Answered);
+            let waiting: Vec<String> = probes_of(std::slice::from_ref(&signal.when)).into_iter().filter(open).collect();
+            let is_ask = |id: &String| self.runbook.probes.iter().any(|p| p.id == *id && p.kind() == "ask");
+            let alone = waiting.iter().all(is_ask) && !has_window(&signal.when);
+            for probe in waiting.into_iter().filter(is_ask) {
+                out.push(Question { runbook: m.runbook.clone(), sign: sign.id.clone(), probe, alone });
+            }
+        }
+        out
+    }
+
     /// What the ledger has of a series, with what was read just now.
     fn samples(&self, series: &str) -> Vec<Sample> {
         let fresh = self.captured.iter().flat_map(|c| c.observation.readings.iter().map(move |r| (c.observation.started_at, r)));
@@ -177,6 +221,16 @@ impl Probed<'_> {
         let mut out = self.store.and_then(|s| s.samples(series, origin.as_deref(), from, self.now).ok()).unwrap_or_default();
         out.extend(fresh.iter().map(|(at, r)| Sample { at: *at, value: r.value }));
         out
+    }
+}
+
+/// True when readings over time count too, which nobody can answer for.
+fn has_window(c: &Condition) -> bool {
+    match c {
+        Condition::Window(_) => true,
+        Condition::Any(cs) | Condition::All(cs) => cs.iter().any(has_window),
+        Condition::Not(c) => has_window(c),
+        _ => false,
     }
 }
 
@@ -204,3 +258,6 @@ pub fn read_if_any(ctx: &Ctx) -> Result<Option<Store>, AppError> {
         Err(e) => Err(e),
     }
 }
+
+#[cfg(test)]
+mod tests;

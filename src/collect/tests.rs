@@ -118,7 +118,7 @@ async fn hear(stream: &mut TcpStream) -> Option<Heard> {
 }
 
 async fn ask_aws(url: &str, kind: &str, params: Value) -> Answer {
-    ask(&World::new(settings(Some(url.to_owned()))), &request(kind, params, 5_000)).await
+    ask(&World::new(settings(Some(url.to_owned()))), &request(kind, params, 30_000)).await
 }
 
 fn alias_answer() -> Value {

@@ -20,7 +20,10 @@ const NOT_LISTED: &str = "NOT_LISTED";
 async fn client(aws: &Aws, region: &str, endpoint: Option<&str>) -> Result<(Client, Witness), Trouble> {
     let witness = aws.witness();
     let mut builder = config::Builder::from(&once(aws, region).await?).interceptor(witness.clone());
-    builder.set_endpoint_url(endpoint.map(str::to_owned).or_else(|| aws.settings().endpoint.clone()));
+    // Unless a place was approved, it is where the AWS chain says.
+    if let Some(endpoint) = endpoint {
+        builder = builder.endpoint_url(endpoint);
+    }
     Ok((Client::from_conf(builder.build()), witness))
 }
 

@@ -125,6 +125,7 @@ impl Brief {
             }
             Facts::IncidentReopened(_) => {
                 self.status = Status::Open;
+                self.acknowledged_at = None;
                 self.mitigated_at = None;
                 self.resolved_at = None;
                 self.summary = None;

@@ -233,7 +233,7 @@ pub struct Incident {
     pub late: Option<Timestamp>,
     /// Why it was opened.
     pub reason: Option<String>,
-    /// First acknowledgement.
+    /// First acknowledgement since it was opened or last reopened.
     pub acknowledged: Option<(Timestamp, Actor)>,
     /// Who has it now: the last person it was handed to, or who opened it.
     pub owner: String,
@@ -439,6 +439,8 @@ impl Incident {
                 self.resolution = None;
                 self.dismissed = None;
                 self.mitigated = None;
+                // Who had it then need not have it now: it wants acknowledging again.
+                self.acknowledged = None;
             }
             Facts::ActionProposed(_)
             | Facts::ApprovalGranted(_)

@@ -142,8 +142,8 @@ impl Tally {
             spans: vec![
                 self.acknowledge.span(
                     "time to acknowledge",
-                    "from when the incident began (as a person said, else when it was opened) to its first acknowledgement; \
-                     dismissed ones and those not acknowledged are left out",
+                    "from when the incident began (as a person said, else when it was opened) to its first acknowledgement \
+                     since it was opened or last reopened; dismissed ones and those not acknowledged are left out",
                 ),
                 self.mitigate.span(
                     "time to mitigate",

@@ -22,7 +22,6 @@ mod tests;
 pub use subject::Subject;
 
 pub(in crate::runbook) use compare::compare_numbers;
-pub(in crate::runbook) use scan::closest;
 
 /// Longest expression that is read, in bytes; keeps recursion within bounds.
 pub const EXPR_MAX: usize = 2000;

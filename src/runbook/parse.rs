@@ -12,6 +12,10 @@ mod outline;
 mod probe;
 mod rules;
 mod table;
+
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use toml::de::DeTable;
@@ -71,12 +75,36 @@ pub fn parse(text: &str) -> Parsed {
     Parsed { runbook, diagnostics: cx.sink.finish() }
 }
 
+/// Reads a runbook's file: gives its text, and what was found in it.
+///
+/// A file that is not UTF-8 has that one error; what is no text in it is given as U+FFFD.
+pub fn parse_file(bytes: Vec<u8>) -> (String, Parsed) {
+    match String::from_utf8(bytes) {
+        Ok(text) => {
+            let parsed = parse(&text);
+            (text, parsed)
+        }
+        Err(e) => {
+            let at = e.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(e.as_bytes()).into_owned();
+            let mut sink = Sink::new(&text);
+            let hint = "Save the file as UTF-8; this place was written in another encoding.".to_owned();
+            sink.error(at..at + 1, "not UTF-8", Some(hint));
+            let diagnostics = sink.finish();
+            (text, Parsed { runbook: None, diagnostics })
+        }
+    }
+}
+
 fn first_line(text: &str) -> usize {
     text.find('\n').unwrap_or(text.len())
 }
 
-/// Reads one block's TOML; what is no TOML is reported here and nowhere else.
+/// Reads one block's TOML; what is no TOML is reported here and nowhere else. A block that is never closed is not looked into.
 fn read<'t>(fence: Fence, text: &'t str, sink: &mut Sink<'t>) -> Block<'t> {
+    if !fence.is_closed {
+        return Block { fence, table: None };
+    }
     let base = fence.body.start;
     let (table, faults) = DeTable::parse_recoverable(&text[fence.body.clone()]);
     let mut lines = Vec::new();
@@ -107,7 +135,7 @@ fn walk(cx: &mut Cx<'_>, blocks: &[Block<'_>]) -> Parts {
     let mut parts = Parts::default();
     let mut header: Option<usize> = None;
     for block in blocks {
-        let Fence { kind, step, open, body } = &block.fence;
+        let Fence { kind, step, open, body, .. } = &block.fence;
         let line = cx.sink.line(open.start);
         if *kind == BlockKind::Runbook {
             if let Some(first) = header {

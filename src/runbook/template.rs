@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::expect::{ExprFault, Subject, check_expr, closest};
+use super::diagnostic::did_you_mean;
+use super::expect::{ExprFault, Subject, check_expr};
 use super::model::{Expr, Probe, ProbeSource};
 use crate::record::deploy::DeployFacts;
 
@@ -205,10 +206,8 @@ fn read(text: &str) -> Result<Placeholder, ExprFault> {
         ("incident", _) => return Err(fault("of the incident only `number` can be filled in")),
         (other, _) => {
             let fault = fault(&format!("unknown placeholder `{other}`"));
-            return Err(match closest(other, FAMILIES) {
-                Some(near) => fault.hint(format!("Did you mean `{near}`?")),
-                None => fault.hint("Known are vars, probe, deploy and incident."),
-            });
+            let hint = did_you_mean(other, FAMILIES);
+            return Err(fault.hint(hint.unwrap_or_else(|| "Known are vars, probe, deploy and incident.".to_owned())));
         }
     };
     Ok(Placeholder { text: text.to_owned(), kind })

@@ -49,12 +49,12 @@ pub(super) async fn verify(
     mut cancel: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(Vec<Event>, End), AppError> {
     let incident = current(store, picked)?;
-    let Some(action) = incident.action(n).cloned() else { return Ok((Vec::new(), End::Done(String::new()))) };
+    let Some(action) = incident.action(n) else { return Ok((Vec::new(), End::Done(String::new()))) };
     let (mut events, mut how) = (Vec::new(), Vec::new());
     let all = blocks(runbook, &action.block);
     for (k, block) in all.iter().enumerate() {
-        let is_last = k + 1 == all.len();
-        let (more, end) = one(ctx, store, picked, runbook, block, &action, is_last, watch, cancel.as_mut()).await?;
+        let verifying = Verifying { ctx, picked, runbook, block, action, watch, is_last: k + 1 == all.len() };
+        let (more, end) = verifying.run(store, cancel.as_mut()).await?;
         events.extend(more);
         match end {
             End::Verified(text) => how.push(text),
@@ -64,103 +64,116 @@ pub(super) async fn verify(
     Ok((events, End::Verified(how.join("; "))))
 }
 
-#[expect(clippy::too_many_arguments, reason = "one loop over everything that a round needs")]
-async fn one(
-    ctx: &Ctx,
-    store: &mut Store,
-    picked: &Picked,
-    runbook: &Runbook,
-    block: &Verify,
-    action: &Action,
+/// One `verify` block at work.
+struct Verifying<'a> {
+    ctx: &'a Ctx,
+    picked: &'a Picked,
+    runbook: &'a Runbook,
+    block: &'a Verify,
+    action: &'a Action,
+    watch: Watch<'a>,
+    /// No other block follows.
     is_last: bool,
-    watch: Watch<'_>,
-    mut cancel: Pin<&mut impl Future<Output = ()>>,
-) -> Result<(Vec<Event>, End), AppError> {
-    let began = ctx.now();
-    let (mut events, mut row, mut all) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut passes, mut rounds) = (0_u32, 0_u64);
-    loop {
-        let round = look(ctx, store, picked, runbook, block, watch, cancel.as_mut(), &mut events).await?;
-        rounds += 1;
-        all.extend(&round.evidence);
-        passes = if round.verdict == Verdict::Met { passes + 1 } else { 0 };
-        if passes == 0 {
-            row.clear();
-        } else {
-            row.extend(&round.evidence);
-        }
-        (watch.tell)(&format!("look {rounds}: {} ({passes} of {} in a row)", round.text, block.passes));
-        let now = ctx.now();
-        if passes >= block.passes {
-            let after_ms = now.since(action.started_at.unwrap_or(began));
-            let facts = RecoveryVerified { n: action.n, verify: block.id.clone(), passes: u64::from(passes), evidence: row, after_ms };
-            let deploy = if is_last { deploy(ctx, store, picked, action, now, true)? } else { None };
-            events.extend(carry(ctx, store, picked, Command::Verified(facts), deploy.into_iter().collect())?.events);
-            let times = if passes == 1 { "once".to_owned() } else { format!("{passes} times in a row") };
-            return Ok((events, End::Verified(format!("recovery verified: {}, {times}", round.text))));
-        }
-        let every = i64::try_from(block.every_ms).unwrap_or(i64::MAX);
-        let within = i64::try_from(block.within_ms).unwrap_or(i64::MAX);
-        let mut interrupted = round.interrupted;
-        let is_over = now.since(began).saturating_add(every) > within;
-        if !interrupted && !is_over {
-            tokio::select! {
-                biased;
-                () = cancel.as_mut() => interrupted = true,
-                () = ctx.clock.sleep(block.every_ms) => continue,
-            }
-        }
-        let reason = if interrupted {
-            format!("cut short after {rounds} looks: {}", round.text)
-        } else {
-            format!("not {} times in a row within {}: {}", block.passes, human_span(within), round.text)
-        };
-        let facts = RecoveryNotVerified {
-            n: action.n,
-            verify: block.id.clone(),
-            reason: reason.clone(),
-            verdict: if interrupted { Verdict::Unknown } else { round.verdict },
-            evidence: all,
-        };
-        let deploy = deploy(ctx, store, picked, action, now, false)?;
-        events.extend(carry(ctx, store, picked, Command::NotVerified(facts), deploy.into_iter().collect())?.events);
-        return Ok((events, if interrupted { End::Interrupted(reason) } else { End::NotVerified(reason) }));
-    }
 }
 
-#[expect(clippy::too_many_arguments, reason = "see `one`")]
-async fn look(
-    ctx: &Ctx,
-    store: &mut Store,
-    picked: &Picked,
-    runbook: &Runbook,
-    block: &Verify,
-    watch: Watch<'_>,
-    cancel: Pin<&mut impl Future<Output = ()>>,
-    events: &mut Vec<Event>,
-) -> Result<Round, AppError> {
-    let probes = with_needs(runbook, block.probes.clone());
-    let looked = match run(ctx, store, picked, runbook, probes, watch.probes, cancel).await {
-        Ok(more) => more,
-        Err(e) if e.kind() == ErrorKind::Interrupted => {
-            return Ok(Round { verdict: Verdict::Unknown, evidence: Vec::new(), text: "interrupted".to_owned(), interrupted: true });
-        }
-        Err(e) => return Err(e),
-    };
-    let (mut evidence, mut verdicts, mut text) = (Vec::new(), Vec::new(), Vec::new());
-    for e in &looked {
-        if let Facts::EvidenceCaptured(x) = &e.facts {
-            evidence.push(x.n);
-            if block.probes.contains(&x.observation.probe) {
-                verdicts.push(x.observation.verdict);
-                text.push(format!("{} {}", x.observation.probe, x.observation.observed));
+impl Verifying<'_> {
+    async fn run(&self, store: &mut Store, mut cancel: Pin<&mut impl Future<Output = ()>>) -> Result<(Vec<Event>, End), AppError> {
+        let began = self.ctx.now();
+        let every = i64::try_from(self.block.every_ms).unwrap_or(i64::MAX);
+        let within = i64::try_from(self.block.within_ms).unwrap_or(i64::MAX);
+        let (mut events, mut row, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut passes, mut rounds) = (0_u32, 0_u64);
+        loop {
+            let round = self.look(store, cancel.as_mut(), &mut events).await?;
+            rounds += 1;
+            all.extend(&round.evidence);
+            if round.verdict == Verdict::Met {
+                passes += 1;
+                row.extend(&round.evidence);
+            } else {
+                passes = 0;
+                row.clear();
             }
+            (self.watch.tell)(&format!("look {rounds}: {} ({passes} of {} in a row)", round.text, self.block.passes));
+            if passes >= self.block.passes {
+                let end = self.passed(store, &round, row, began, &mut events)?;
+                return Ok((events, end));
+            }
+            let mut interrupted = round.interrupted;
+            let is_over = self.ctx.now().since(began).saturating_add(every) > within;
+            if !interrupted && !is_over {
+                tokio::select! {
+                    biased;
+                    () = cancel.as_mut() => interrupted = true,
+                    () = self.ctx.clock.sleep(self.block.every_ms) => continue,
+                }
+            }
+            let how = match interrupted {
+                true => format!("cut short after {rounds} looks"),
+                false => format!("not {} times in a row within {}", self.block.passes, human_span(within)),
+            };
+            let verdict = if interrupted { Verdict::Unknown } else { round.verdict };
+            let reason = format!("{how}: {}", round.text);
+            self.missed(store, reason.clone(), verdict, all, &mut events)?;
+            return Ok((events, if interrupted { End::Interrupted(reason) } else { End::NotVerified(reason) }));
         }
     }
-    // A probe that only a person can answer is not among them, and cannot have been met.
-    verdicts.extend((verdicts.len()..block.probes.len()).map(|_| None));
-    events.extend(looked);
-    Ok(Round { verdict: all_met(verdicts), evidence, text: text.join("; "), interrupted: false })
+
+    fn passed(&self, store: &mut Store, last: &Round, row: Vec<u64>, began: Timestamp, events: &mut Vec<Event>) -> Result<End, AppError> {
+        let (ctx, passes) = (self.ctx, self.block.passes);
+        let after_ms = ctx.now().since(self.action.started_at.unwrap_or(began));
+        let facts =
+            RecoveryVerified { n: self.action.n, verify: self.block.id.clone(), passes: u64::from(passes), evidence: row, after_ms };
+        let deploy = if self.is_last { deploy(ctx, store, self.picked, self.action, ctx.now(), true)? } else { None };
+        events.extend(carry(ctx, store, self.picked, Command::Verified(facts), deploy.into_iter().collect())?.events);
+        let times = if passes == 1 { "once".to_owned() } else { format!("{passes} times in a row") };
+        Ok(End::Verified(format!("recovery verified: {}, {times}", last.text)))
+    }
+
+    fn missed(
+        &self,
+        store: &mut Store,
+        reason: String,
+        verdict: Verdict,
+        evidence: Vec<u64>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), AppError> {
+        let facts = RecoveryNotVerified { n: self.action.n, verify: self.block.id.clone(), reason, verdict, evidence };
+        let deploy = deploy(self.ctx, store, self.picked, self.action, self.ctx.now(), false)?;
+        events.extend(carry(self.ctx, store, self.picked, Command::NotVerified(facts), deploy.into_iter().collect())?.events);
+        Ok(())
+    }
+
+    async fn look(
+        &self,
+        store: &mut Store,
+        cancel: Pin<&mut impl Future<Output = ()>>,
+        events: &mut Vec<Event>,
+    ) -> Result<Round, AppError> {
+        let block = self.block;
+        let probes = with_needs(self.runbook, block.probes.clone());
+        let looked = match run(self.ctx, store, self.picked, self.runbook, probes, self.watch.probes, cancel).await {
+            Ok(more) => more,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {
+                return Ok(Round { verdict: Verdict::Unknown, evidence: Vec::new(), text: "interrupted".to_owned(), interrupted: true });
+            }
+            Err(e) => return Err(e),
+        };
+        let (mut evidence, mut verdicts, mut text) = (Vec::new(), Vec::new(), Vec::new());
+        for e in &looked {
+            if let Facts::EvidenceCaptured(x) = &e.facts {
+                evidence.push(x.n);
+                if block.probes.contains(&x.observation.probe) {
+                    verdicts.push(x.observation.verdict);
+                    text.push(format!("{} {}", x.observation.probe, x.observation.observed));
+                }
+            }
+        }
+        // A probe that only a person can answer is not among them, and cannot have been met.
+        verdicts.extend((verdicts.len()..block.probes.len()).map(|_| None));
+        events.extend(looked);
+        Ok(Round { verdict: all_met(verdicts), evidence, text: text.join("; "), interrupted: false })
+    }
 }
 
 /// The entry of the deploy record that an alias moved by this action leaves, with the stream it belongs to.

@@ -103,12 +103,7 @@ fn check(ui: &Ui, ctx: &Ctx, files: &[String]) -> Result<Exit, CliError> {
         let mut out = Vec::new();
         for f in files {
             let bytes = std::fs::read(f).map_err(|e| CliError::usage(format!("`{f}` cannot be read: {e}")))?;
-            let text = String::from_utf8(bytes).map_err(|e| CliError {
-                kind: crate::app::ErrorKind::Failed,
-                message: format!("`{f}` is not UTF-8: byte {} is wrong", e.utf8_error().valid_up_to()),
-                hints: vec!["Save it as UTF-8.".to_owned()],
-            })?;
-            out.push(library::entry(f.clone(), text));
+            out.push(library::entry(f.clone(), bytes));
         }
         out
     };

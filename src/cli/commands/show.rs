@@ -10,9 +10,9 @@ use crate::record::id::{Ref, RefKind};
 
 /// Show an incident: where it stands, what is known, what is next
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  blotter show\n  blotter show 7 --timeline\n  blotter show 7.e1          the whole answer of a probe")]
+#[command(after_help = "Examples:\n  blotter show\n  blotter show 7 --timeline\n  blotter show 7.e1          the whole answer of a probe\n  blotter show 7.a1          the whole plan of an action")]
 pub struct Args {
-    /// An incident, or a ref within one (e1, 7.e1)
+    /// An incident, or a ref within one (e1, 7.e1, a1)
     #[arg(value_name = "INCIDENT|REF")]
     what: Option<String>,
     #[command(flatten)]
@@ -33,6 +33,10 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         let picked = args.which.pick_or(ui, &store, r.incident)?;
         return evidence(ui, ctx, &store, picked.brief.id, r.n);
     }
+    if let Some(r) = args.what.as_deref().and_then(|w| w.parse::<Ref>().ok()).filter(|r| r.kind == RefKind::Action) {
+        let picked = args.which.pick_or(ui, &store, r.incident)?;
+        return action(ui, ctx, &store, picked.brief.id, r.n);
+    }
     let which = match args.what {
         Some(w) => Which { incident: Some(w) },
         None => args.which,
@@ -43,6 +47,20 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         ui.line(&json(documents::show(&v, None))?)?;
     } else {
         ui.out(&page::show(ui, &v, args.timeline))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// The whole plan of one action; under `--json` the incident, which has it too.
+fn action(ui: &Ui, ctx: &Ctx, store: &crate::store::Store, id: crate::record::id::IncidentId, n: u64) -> Result<Exit, CliError> {
+    let v = look(ctx, store, id)?;
+    let a = v.incident.action(n).ok_or_else(|| {
+        CliError::usage(format!("incident {} has no action a{n}", v.incident.number)).hint(format!("`blotter show {}` lists its actions.", v.incident.number))
+    })?;
+    if ui.json {
+        ui.line(&json(documents::show(&v, None))?)?;
+    } else {
+        ui.out(&crate::cli::plan::plan(ui, ctx, &v, a))?;
     }
     Ok(Exit::Ok)
 }

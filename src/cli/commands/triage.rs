@@ -2,23 +2,27 @@
 
 use serde_json::json;
 
-use super::collect::{announce, report, silent};
+use super::collect::{announce, answers, report, silent};
 use crate::app::page::{self, OpenRequest};
-use crate::app::watch::{self, Triage};
+use crate::app::watch::{self, Question, Triage};
 use crate::app::Ctx;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::ui::{Tone, Ui, plain};
 use crate::cli::{interrupted, runtime};
-use crate::runbook::signal::Match;
+use crate::runbook::signal::{Match, Sign};
 
 /// Find out which runbook's incident is happening
 ///
 /// Runs the probes behind the signals of every runbook at once and ranks the runbooks by what matched. Exit 10 when
 /// something matched. Records nothing, unless the incident is opened.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter triage                          which of them is it?\n  blotter triage --answer tiles-red=yes   with what only you can see\n  blotter triage --open                   and open the likeliest, with this evidence")]
 pub struct Args {
+    /// What only a person can see: the answer to a runbook's question
+    #[arg(long = "answer", value_name = "PROBE=ANSWER", value_parser = crate::cli::pair)]
+    answers: Vec<(String, String)>,
     /// Open the likeliest one, with this evidence
     #[arg(long)]
     open: bool,
@@ -32,7 +36,8 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let live = announce(ui);
     let progress = |p: crate::app::engine::Progress<'_>| live.as_ref().map_or_else(|| silent(p), |l| l.note(p));
     let rt = runtime()?;
-    let found = rt.block_on(watch::triage(ctx, &progress, interrupted()))?;
+    let said = answers(args.answers.into_iter().map(|(probe, answer)| (probe, answer, None)));
+    let found = rt.block_on(watch::triage(ctx, &said, &progress, interrupted()))?;
     drop(live);
     for path in &found.unusable {
         ui.warn(&format!("runbook `{path}` has faults and was left out: `blotter runbook check {path}`"));
@@ -74,19 +79,29 @@ fn document(found: &Triage) -> serde_json::Value {
         .matches
         .iter()
         .map(|m| {
+            let asks: Vec<_> = questions(found, m).map(|q| json!({"signal": q.sign, "probe": q.probe})).collect();
             json!({
                 "runbook": m.runbook, "matched": signs(&m.matched), "unknown": signs(&m.unknown),
-                "supporting": signs(&m.supporting), "explained_by": m.explained_by,
+                "supporting": signs(&m.supporting), "explained_by": m.explained_by, "asks": asks,
             })
         })
         .collect();
     json!({"v": V, "matches": rows})
 }
 
+/// The questions behind a runbook's unknown signs.
+fn questions<'f>(found: &'f Triage, m: &Match) -> impl Iterator<Item = &'f Question> {
+    let runbook = m.runbook.clone();
+    found.questions.iter().filter(move |q| q.runbook == runbook)
+}
+
 fn print(ui: &Ui, found: &Triage) -> std::io::Result<()> {
     let mut out = String::new();
+    let mut quiet = Vec::new();
     for m in &found.matches {
-        if m.matched.is_empty() && m.unknown.is_empty() {
+        let asks = |sign: &Sign| questions(found, m).find(|q| q.sign == sign.id && q.alone);
+        if m.matched.is_empty() && m.unknown.iter().all(|s| asks(s).is_some()) {
+            quiet.push(m);
             continue;
         }
         let word = match (m.matched.is_empty(), &m.explained_by) {
@@ -97,12 +112,23 @@ fn print(ui: &Ui, found: &Triage) -> std::io::Result<()> {
         out.push_str(&format!("{} {word}\n", ui.paint(Tone::Strong, &plain(&m.runbook))));
         for (mark, tone, list) in [("matched", Tone::Bad, &m.matched), ("supports", Tone::Dim, &m.supporting), ("unknown", Tone::Warn, &m.unknown)] {
             for s in list {
+                let asked = if mark == "unknown" { questions(found, m).find(|q| q.sign == s.id) } else { None };
+                let (mark, because) = match asked {
+                    Some(q) if q.alone => ("ask", format!("only you can see it: --answer {}=yes", q.probe)),
+                    Some(q) => (mark, format!("{}; or say what you see: --answer {}=yes", s.because, q.probe)),
+                    None => (mark, s.because.clone()),
+                };
                 out.push_str(&format!("  {} {}\n", ui.paint(tone, &Ui::fit(mark, 8)), plain(&s.text)));
-                if !s.because.is_empty() {
-                    out.push_str(&format!("           {}\n", ui.paint(Tone::Dim, &plain(&s.because))));
+                if !because.is_empty() {
+                    out.push_str(&format!("           {}\n", ui.paint(Tone::Dim, &plain(&because))));
                 }
             }
         }
+    }
+    for m in quiet {
+        let asks: Vec<_> = questions(found, m).map(|q| plain(&q.probe)).collect();
+        let open = if asks.is_empty() { String::new() } else { format!("; only you can see: {}", asks.join(", ")) };
+        out.push_str(&format!("{} nothing seen{open}\n", ui.paint(Tone::Strong, &plain(&m.runbook))));
     }
     let best = found.matches.iter().find(|m| m.is_match() && m.explained_by.is_none());
     match best {

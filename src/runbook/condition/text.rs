@@ -1,6 +1,7 @@
 //! Windows as a person writes them.
 
-use crate::runbook::expect::{self, ExprFault, closest};
+use crate::runbook::diagnostic::did_you_mean;
+use crate::runbook::expect::{self, ExprFault};
 use crate::runbook::model::{Op, WindowFn, WindowTest};
 
 /// The functions over a window with their written names.
@@ -27,10 +28,8 @@ pub fn parse_window(text: &str) -> Result<WindowTest, ExprFault> {
     let name = text[..open].trim();
     let func = WINDOW_FNS.iter().find(|(_, n)| *n == name).map(|(f, _)| *f).ok_or_else(|| {
         let fault = ExprFault::new(text.len() - text.trim_start().len(), format!("unknown window function `{name}`"));
-        match closest(name, WINDOW_FNS.iter().map(|(_, n)| *n)) {
-            Some(near) => fault.hint(format!("Did you mean `{near}`?")),
-            None => fault.hint("Known are last, max, min, sum, count, delta and increase."),
-        }
+        let hint = did_you_mean(name, WINDOW_FNS.iter().map(|(_, n)| *n));
+        fault.hint(hint.unwrap_or_else(|| "Known are last, max, min, sum, count, delta and increase.".to_owned()))
     })?;
     let close = open + text[open..].find(')').ok_or_else(|| malformed(open))?;
     let inner = &text[open + 1..close];
@@ -42,10 +41,11 @@ pub fn parse_window(text: &str) -> Result<WindowTest, ExprFault> {
     if series.is_empty() || !series.chars().all(is_series) {
         return Err(ExprFault::new(open + 1, format!("`{series}` is no name of a series")));
     }
-    let window = inner[comma + 1..].trim();
-    let window_ms = expect::parse_duration(window).filter(|ms| *ms > 0).ok_or_else(|| {
-        ExprFault::new(open + comma + 2, format!("`{window}` is no length of time")).hint("Write for example 15m, 24h or 2d.")
-    })?;
+    let rest = &inner[comma + 1..];
+    let (at, window) = (open + comma + 2 + rest.len() - rest.trim_start().len(), rest.trim());
+    let window_ms = expect::parse_duration(window)
+        .filter(|ms| *ms > 0)
+        .ok_or_else(|| ExprFault::new(at, format!("`{window}` is no length of time")).hint("Write for example 15m, 24h or 2d."))?;
     let (op, value) = comparison(text, close + 1).map_err(|f| f.unwrap_or_else(|| malformed(close + 1)))?;
     Ok(WindowTest { text: text.trim().to_owned(), func, series: series.to_owned(), window_ms, op, value, cover: None })
 }
@@ -66,14 +66,17 @@ fn comparison(text: &str, at: usize) -> Result<(Op, f64), Option<ExprFault>> {
     Ok((*op, number.map_err(Some)?))
 }
 
-/// Reads `cover = "50%"`, the share of a window that has to be covered, as the gap that is allowed: 0.5.
+/// Reads `cover = "50%"`, the share of a window that may lie uncovered at its start and its end: 0.5.
 ///
 /// # Errors
 /// An [`ExprFault`] unless it is a percentage from 1 to 100.
 pub fn parse_cover(text: &str) -> Result<f64, ExprFault> {
     let percent = text.trim().strip_suffix('%').and_then(|t| t.trim().parse::<f64>().ok());
     match percent {
-        Some(p) if (1.0..=100.0).contains(&p) => Ok(1.0 - p / 100.0),
-        _ => Err(ExprFault::new(0, format!("`{text}` is no share of a window")).hint("Write a percentage such as 50%.")),
+        Some(p) if (1.0..=100.0).contains(&p) => Ok(p / 100.0),
+        _ => {
+            let fault = ExprFault::new(0, format!("`{text}` is not a share of a window"));
+            Err(fault.hint("Write how much of it may lie uncovered, from \"1%\" to \"100%\"."))
+        }
     }
 }

@@ -7,7 +7,8 @@ use jmespath::{ErrorReason, JmespathError, Variable};
 use regex::Regex;
 
 use super::functions::{FUNCTIONS, Known};
-use super::{ExprFault, closest, large_integer, large_integer_fault};
+use super::{ExprFault, large_integer, large_integer_fault};
+use crate::runbook::diagnostic::{did_you_mean, listed};
 
 /// Largest index or slice bound; beyond it the interpreter's arithmetic is not to be trusted.
 const INDEX_MAX: i32 = 1_000_000;
@@ -77,10 +78,9 @@ fn node_fault(node: &Ast) -> Option<ExprFault> {
 fn function_fault(offset: usize, name: &str, args: &[Ast]) -> Option<ExprFault> {
     let Some(f) = FUNCTIONS.iter().find(|f| f.name == name) else {
         let fault = ExprFault::new(offset, format!("unknown function `{name}`"));
-        return Some(match closest(name, FUNCTIONS.iter().map(|f| f.name)) {
-            Some(near) => fault.hint(format!("Did you mean `{near}`?")),
-            None => fault.hint(format!("Known are {}.", FUNCTIONS.iter().map(|f| f.name).collect::<Vec<_>>().join(", "))),
-        });
+        let names: Vec<&str> = FUNCTIONS.iter().map(|f| f.name).collect();
+        let hint = did_you_mean(name, names.iter().copied());
+        return Some(fault.hint(hint.unwrap_or_else(|| format!("Known are {}.", listed(&names)))));
     };
     if args.len() < f.min || f.max.is_some_and(|m| args.len() > m) {
         return Some(ExprFault::new(offset, format!("`{name}` takes {}, not {}", arity(f), args.len())));

@@ -137,13 +137,3 @@ fn quoted(bytes: &[u8], at: usize) -> Result<usize, ExprFault> {
     };
     Err(ExprFault::new(at, format!("{name} is never closed")))
 }
-
-/// The name among `names` that `name` was probably meant to be.
-pub(in crate::runbook) fn closest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
-        .map(|n| (strsim::damerau_levenshtein(name, n), n))
-        .filter(|(d, n)| *d <= (n.len().max(name.len()) / 3).max(1))
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, n)| n)
-}

@@ -85,7 +85,11 @@ pub(super) fn answered(probe: &Probe, checks: &[Checked], result: &Value, shown:
 /// What is there when nothing was expected.
 fn seen(probe: &Probe, result: &Value, shown: &Value) -> String {
     if !shown.is_null() {
-        return value(shown);
+        return match shown {
+            Value::Object(map) if !map.is_empty() => plainly(shown),
+            Value::Array(items) if !items.is_empty() => plainly(shown),
+            other => value(other),
+        };
     }
     if let Some(answer) = result.get("answer") {
         return value(answer);
@@ -244,6 +248,23 @@ fn value(v: &Value) -> String {
         Value::String(s) if s.is_empty() => "empty".to_owned(),
         Value::String(s) => cut(s, VALUE_MAX),
         Value::Array(items) if items.is_empty() => "an empty list".to_owned(),
-        other => cut(&other.to_string(), VALUE_MAX),
+        other => cut(&plainly(other), VALUE_MAX),
+    }
+}
+
+/// A list or an object without JSON's punctuation: `alive 0, dead 5`.
+fn plainly(v: &Value) -> String {
+    let is_empty = |v: &Value| matches!(v, Value::Null) || v.as_str().is_some_and(str::is_empty);
+    match v {
+        Value::String(s) => s.clone(),
+        Value::Array(items) => {
+            let between = if items.iter().any(|i| i.is_object() || i.is_array()) { "; " } else { ", " };
+            items.iter().map(plainly).collect::<Vec<_>>().join(between)
+        }
+        Value::Object(map) => {
+            let told = map.iter().filter(|(_, v)| !is_empty(v)).map(|(k, v)| format!("{k} {}", plainly(v)));
+            told.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
     }
 }

@@ -22,10 +22,7 @@ pub(super) fn action(cx: &mut Cx<'_>, mut keys: Keys<'_, '_>, step: Option<u32>,
     let params = match kind {
         Some(kind) => params(cx, &mut keys, kind).0,
         None => {
-            // Without a kind nobody can say which of these are wrong.
-            for key in kinds::ACTIONS.iter().flat_map(|k| k.keys) {
-                keys.get(key.name);
-            }
+            keys.allow_all_kinds();
             serde_json::Map::new()
         }
     };
@@ -82,7 +79,7 @@ fn kind(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>) -> Option<&'static Kind> {
 }
 
 fn requires(cx: &mut Cx<'_>, item: &Item<'_, '_>) -> (Vec<Condition>, Vec<String>) {
-    let elements = item.list(cx);
+    let elements = item.filled(cx);
     elements.iter().filter_map(|e| Some((condition(cx, e)?, written(cx, e)))).unzip()
 }
 
@@ -128,9 +125,6 @@ fn persons(cx: &mut Cx<'_>, item: &Item<'_, '_>) -> Vec<String> {
             out.push(person);
         }
     }
-    if item.value.as_array().is_some_and(|a| a.iter().next().is_none()) {
-        cx.error(&item.at, "nobody may approve", None);
-    }
     out
 }
 
@@ -150,7 +144,7 @@ fn break_glass(cx: &mut Cx<'_>, item: &Item<'_, '_>) -> Option<(Vec<String>, Opt
     let severity = keys.need(cx, "severity");
     let within = keys.need(cx, "review-within").and_then(|i| i.duration(cx));
     keys.finish(cx, &[], &|_| None);
-    let list = severity?.list(cx);
+    let list = severity?.filled(cx);
     let severities: Vec<_> = list.iter().filter_map(|i| i.choice(cx, "severity", &SEVERITIES)).collect();
     Some((severities, within.map(seconds)))
 }

@@ -30,10 +30,7 @@ pub(super) fn condition(cx: &mut Cx<'_>, item: &Item<'_, '_>) -> Option<Conditio
 
 /// The conditions of a list; nothing if one of them is faulty or there is none.
 pub(super) fn list(cx: &mut Cx<'_>, item: &Item<'_, '_>) -> Option<Vec<Condition>> {
-    let elements = item.list(cx);
-    if elements.is_empty() && item.value.is_array() {
-        cx.error(&item.at, format!("`{}` is an empty list", item.key), None);
-    }
+    let elements = item.filled(cx);
     let read: Vec<_> = elements.iter().map(|e| condition(cx, e)).collect();
     read.into_iter().collect::<Option<Vec<_>>>().filter(|l| !l.is_empty())
 }
@@ -128,15 +125,8 @@ fn about_probe(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>, probe: String) -> Optio
 
 fn window(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>, item: &Item<'_, '_>) -> Option<WindowTest> {
     let test = exprs::window(cx, item);
-    let cover = keys.get("cover").and_then(|c| {
-        let text = c.text(cx)?;
-        let percent = text.strip_suffix('%').and_then(|n| n.parse::<f64>().ok()).filter(|n| *n > 0.0 && *n <= 100.0);
-        if percent.is_none() {
-            cx.error(&c.at, format!("`{text}` is not a percentage from \"1%\" to \"100%\""), None);
-        }
-        percent.map(|p| p / 100.0)
-    });
-    test.map(|t| WindowTest { cover: cover.or(t.cover), ..t })
+    let cover = keys.get("cover").and_then(|c| exprs::cover(cx, &c));
+    test.map(|t| WindowTest { cover, ..t })
 }
 
 fn decided(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>, item: &Item<'_, '_>) -> Option<Condition> {
@@ -157,7 +147,7 @@ fn decided(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>, item: &Item<'_, '_>) -> Opt
 /// A list of outcomes, none of them `barred`.
 pub(super) fn outcomes(cx: &mut Cx<'_>, item: &Item<'_, '_>, barred: &[Outcome]) -> Vec<Outcome> {
     let words: Vec<&str> = Outcome::ALL.iter().filter(|(o, _)| !barred.contains(o)).map(|(_, w)| *w).collect();
-    let list = item.list(cx);
+    let list = item.filled(cx);
     list.iter().filter_map(|i| i.choice(cx, "outcome", &words)).filter_map(|w| Outcome::parse(&w)).collect()
 }
 

@@ -116,7 +116,7 @@ impl Names {
         match kind {
             BlockKind::Runbook => {
                 let vars = keys("vars").map(|t| t.iter().map(|(k, _)| k.get_ref().to_string()).collect());
-                self.vars = Some(vars.unwrap_or_default());
+                self.vars.get_or_insert(vars.unwrap_or_default());
             }
             BlockKind::Probe => {
                 for (name, _) in keys("readings").into_iter().flat_map(|t| t.iter()) {
@@ -181,6 +181,10 @@ fn id_of(block: &Block<'_>, table: &DeTable<'_>) -> Option<(String, Range<usize>
 }
 
 fn check_id(id: &str, at: &Range<usize>, kind: BlockKind, sink: &mut Sink<'_>) {
+    if id.trim().is_empty() {
+        // Reading the block says so.
+        return;
+    }
     let first = id.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
     let good = first && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
     if kind != BlockKind::Runbook && (!good || id.len() > 64) {

@@ -66,6 +66,8 @@ pub(super) struct Fence {
     pub(super) open: Range<usize>,
     /// What stands between the opening and the closing line.
     pub(super) body: Range<usize>,
+    /// It has a closing line of its own.
+    pub(super) is_closed: bool,
 }
 
 /// What the Markdown says.
@@ -90,7 +92,10 @@ pub(super) fn outline(text: &str, sink: &mut Sink<'_>) -> Outline {
     let mut reader = Reader { text, sink, out: Outline::default(), slugs: Slugs::default(), place: Place::default() };
     let mut depth = 0_usize;
     let mut heading: Option<Heading> = None;
-    for (event, range) in Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).into_offset_iter() {
+    // A byte order mark hides the heading; three spaces before it do not, and keep every offset.
+    let unmarked = text.strip_prefix('\u{feff}').map(|rest| format!("   {rest}"));
+    let markdown = unmarked.as_deref().unwrap_or(text);
+    for (event, range) in Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).into_offset_iter() {
         match event {
             Event::Start(Tag::BlockQuote(_) | Tag::Item) => depth += 1,
             Event::End(TagEnd::BlockQuote(_) | TagEnd::Item) => depth -= 1,
@@ -218,7 +223,7 @@ impl Reader<'_, '_> {
         for fence in self.out.fences.iter().filter(|f| f.open.start >= start) {
             parts.push(self.text[from..fence.open.start].trim());
             let close = self.text[fence.body.end..].find('\n').map_or(self.text.len(), |n| fence.body.end + n);
-            from = close.min(end);
+            from = if fence.is_closed { close.min(end) } else { fence.body.end };
         }
         parts.push(self.text[from..end].trim());
         parts.retain(|p| !p.is_empty());
@@ -256,15 +261,40 @@ impl Reader<'_, '_> {
         let start = self.text[open.end..].find('\n').map_or(self.text.len(), |n| open.end + n + 1);
         let whole = self.text[..range.end].trim_end();
         let last = whole.rfind('\n').map_or(0, |n| n + 1);
-        let end = if last >= start && whole[last..].trim_start().starts_with(&marks) {
-            last
-        } else {
-            let hint = format!("Close it with a line `{marks}`.");
+        let closed_at = (last >= start && whole[last..].trim_start().starts_with(&marks)).then_some(last);
+        let end = closed_at.unwrap_or(range.end.max(start));
+        // Markdown lets a block that is never closed run on over the opening of the next one.
+        let next = self.next_opening(&(start..end), &marks);
+        let is_closed = closed_at.is_some() && next.is_none();
+        if !is_closed {
+            let before = next.as_ref().map_or_else(String::new, |n| format!(" before line {}", self.sink.line(n.start)));
+            let hint = format!("Close it with {marks} on a line of its own{before}.");
             self.sink.error(open.clone(), "the block is never closed", Some(hint));
-            range.end.max(start)
-        };
+        }
         let step = self.place.open.and_then(|_| self.out.steps.last()).map(|s| s.n);
-        self.out.fences.push(Fence { kind, step, open, body: start..end });
+        let body = start..next.as_ref().map_or(end, |n| n.start);
+        self.out.fences.push(Fence { kind, step, open, body, is_closed });
+        if let Some(open) = next {
+            let info = self.text[open.clone()].trim_start_matches(['`', '~']).to_owned();
+            match classify(&info) {
+                Class::Prose => {}
+                Class::Fault(message, hint) => self.sink.error(open, message, Some(hint)),
+                Class::Block(kind) => self.block(kind, open.clone(), &(open.start..range.end)),
+            }
+        }
+    }
+
+    /// The first line of `body` that opens a block.
+    fn next_opening(&self, body: &Range<usize>, marks: &str) -> Option<Range<usize>> {
+        let opening = format!("{marks}toml ");
+        let mut at = body.start;
+        for line in self.text[body.clone()].split_inclusive('\n') {
+            if line.starts_with(&opening) {
+                return Some(at..at + line.trim_end().len());
+            }
+            at += line.len();
+        }
+        None
     }
 
     fn finish(mut self) -> Outline {

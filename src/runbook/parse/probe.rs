@@ -43,10 +43,7 @@ pub(super) fn probe(cx: &mut Cx<'_>, mut keys: Keys<'_, '_>, step: Option<u32>, 
     let show = keys.get("show").and_then(|i| expr(cx, &i));
     let is_from = matches!(source, Some(ProbeSource::From(_)));
     if source.is_none() {
-        // Without a kind nobody can say which of these are wrong.
-        for key in kinds::PROBES.iter().flat_map(|k| k.keys) {
-            keys.get(key.name);
-        }
+        keys.allow_all_kinds();
     }
     keys.finish(cx, &[], &|key| elsewhere(key, is_from));
     let probe = Probe {
@@ -163,8 +160,7 @@ fn holds_placeholder(value: &Value) -> bool {
 /// Keys of the block that stand behind the header of one of its tables.
 fn fallen(cx: &mut Cx<'_>, item: &Item<'_, '_>, kind: &'static Kind) {
     for e in item.entries() {
-        let bare = !cx.text[e.key_at.clone()].starts_with(['"', '\'']);
-        if bare && (COMMON.contains(&e.key) || kind.key(e.key).is_some()) {
+        if e.is_bare(cx) && (COMMON.contains(&e.key) || kind.key(e.key).is_some()) {
             fell_into(cx, &e, &format!("`[{}]`", item.key), true);
         }
     }
@@ -175,13 +171,14 @@ fn specifics(cx: &mut Cx<'_>, keys: &Keys<'_, '_>, kind: &'static Kind, params: 
     match kind.name {
         "http" => {
             let method = params.get("method").and_then(Value::as_str).unwrap_or("GET");
-            let harmless = matches!(method, "GET" | "HEAD");
+            let known = kind.key("method").is_some_and(|k| k.shape.accepts(&Value::from(method)));
+            let harmless = !known || matches!(method, "GET" | "HEAD");
             let promised = params.get("read-only") == Some(&Value::Bool(true));
             if let Some(item) = keys.peek("method").filter(|_| !harmless && !promised) {
                 let hint = "Add `read-only = true` if this request changes nothing; if it does, it is no probe.".to_owned();
                 cx.error(&item.at, format!("a probe with the method {method} must promise that it changes nothing"), Some(hint));
             }
-            if let Some(item) = keys.peek("body").filter(|_| harmless) {
+            if let Some(item) = keys.peek("body").filter(|_| known && harmless) {
                 cx.error(&item.key_at, format!("a {method} request has no `body`"), None);
             }
         }
@@ -238,8 +235,7 @@ fn named(cx: &mut Cx<'_>, keys: &mut Keys<'_, '_>, key: &'static str, kind: Opti
     }
     let mut out = NamedExprs::default();
     for e in item.entries() {
-        let bare = !cx.text[e.key_at.clone()].starts_with(['"', '\'']);
-        if bare && (COMMON.contains(&e.key) || kind.is_some_and(|k| k.key(e.key).is_some())) {
+        if e.is_bare(cx) && (COMMON.contains(&e.key) || kind.is_some_and(|k| k.key(e.key).is_some())) {
             fell_into(cx, &e, &format!("`[{key}]`"), true);
             continue;
         }

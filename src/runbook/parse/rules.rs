@@ -50,7 +50,7 @@ pub(super) fn decide(cx: &mut Cx<'_>, mut keys: Keys<'_, '_>, step: Option<u32>)
         return None;
     };
     let mut branches: Vec<Branch> = Vec::new();
-    for item in list.list(cx) {
+    for item in list.filled(cx) {
         let Some(branch_keys) = item.keys(cx, "a `[[branch]]`") else { continue };
         let at = branch_keys.peek("id").map(|i| i.at);
         let Some(branch) = branch(cx, branch_keys) else { continue };
@@ -143,9 +143,6 @@ fn action_id(cx: &mut Cx<'_>, item: &Item<'_, '_>) -> Option<String> {
 /// Probes of a verification: `ask` ones to confirm, all others to ask again.
 fn probes(cx: &mut Cx<'_>, item: &Item<'_, '_>, confirm: bool) -> Vec<String> {
     let mut out = Vec::new();
-    if item.value.as_array().is_some_and(|a| a.iter().next().is_none()) {
-        cx.error(&item.at, format!("`{}` is an empty list", item.key), None);
-    }
     for (id, at) in item.texts(cx) {
         if !cx.resolve(BlockKind::Probe, &id, &at) {
             continue;

@@ -131,9 +131,18 @@ impl<'b, 't> Item<'b, 't> {
         self.elements()
     }
 
+    /// A list of something; says so where it is empty or something else.
+    pub(super) fn filled(&self, cx: &mut Cx<'_>) -> Vec<Self> {
+        let list = self.list(cx);
+        if list.is_empty() && self.value.is_array() {
+            cx.error(&self.at, format!("`{}` is an empty list", self.key), None);
+        }
+        list
+    }
+
     /// A list of texts.
     pub(super) fn texts(&self, cx: &mut Cx<'_>) -> Vec<(String, Range<usize>)> {
-        self.list(cx).into_iter().filter_map(|i| Some((i.text(cx)?, i.at))).collect()
+        self.filled(cx).into_iter().filter_map(|i| Some((i.text(cx)?, i.at))).collect()
     }
 
     /// One of a few words.
@@ -148,21 +157,31 @@ impl<'b, 't> Item<'b, 't> {
         None
     }
 
+    /// Whether the key is written without quotes.
+    pub(super) fn is_bare(&self, cx: &Cx<'_>) -> bool {
+        !cx.text[self.key_at.clone()].starts_with(['"', '\''])
+    }
+
     /// The value as JSON.
     pub(super) fn json(&self) -> Value {
         json(self.value)
     }
 
-    /// Where byte `offset` of this text's value stands in the file, up to the end of the word there.
+    /// Where byte `offset` of this text's value stands in the file, up to the end of the word or quotation there.
     pub(super) fn inside(&self, cx: &Cx<'_>, offset: usize) -> Range<usize> {
         let raw = &cx.text[self.at.clone()];
         let start = self.at.start + raw_offset(raw, offset);
         let end = self.at.end.max(start);
         let rest = &cx.text[start..end];
+        let quoted = ['\'', '`'].iter().find(|q| rest.starts_with(**q)).and_then(|q| rest[1..].find(*q)).map(|n| n + 2);
         let word = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))).unwrap_or(rest.len());
+        let word = quoted.unwrap_or(word);
         start..start + word.max(rest.chars().next().map_or(0, char::len_utf8))
     }
 }
+
+/// Tables into which keys of the block itself fall when they are written after the table's header.
+const TABLES: [&str; 6] = ["vars", "aws", "headers", "dimensions", "readings", "select"];
 
 /// A table that is read key by key; what nobody asked for is unknown.
 #[derive(Debug)]
@@ -194,12 +213,21 @@ impl<'b, 't> Keys<'b, 't> {
     }
 
     /// The value of a key that must be there.
+    ///
+    /// Silent where the key stands in one of the block's tables: that it fell in there is said at its place.
     pub(super) fn need(&mut self, cx: &mut Cx<'_>, key: &'static str) -> Option<Item<'b, 't>> {
         let found = self.get(key);
-        if found.is_none() {
+        let fell = || TABLES.iter().filter_map(|t| self.peek(t)).any(|t| t.entries().iter().any(|e| e.key == key && e.is_bare(cx)));
+        if found.is_none() && !fell() {
             self.missing(cx, key, None);
         }
         found
+    }
+
+    /// Makes the keys of every kind known ones: without a kind nobody can say which of them are wrong.
+    pub(super) fn allow_all_kinds(&mut self) {
+        let all = kinds::PROBES.iter().chain(kinds::ACTIONS).flat_map(|k| k.keys);
+        self.asked.extend(all.map(|k| k.name));
     }
 
     /// Says that a key is missing.
@@ -222,9 +250,10 @@ impl<'b, 't> Keys<'b, 't> {
                 let mut all = self.asked.clone();
                 all.sort_unstable();
                 all.dedup();
-                Some(format!("Known keys are {}.", listed(&all))).filter(|_| !all.is_empty())
+                Some(format!("Known keys are {}.", listed(&all))).filter(|_| (1..=16).contains(&all.len()))
             };
-            let hint = did_you_mean(e.key, self.asked.iter().copied()).or_else(|| elsewhere(e.key)).or_else(known);
+            // Where a key of exactly that name belongs is surer than what it resembles.
+            let hint = elsewhere(e.key).or_else(|| did_you_mean(e.key, self.asked.iter().copied())).or_else(known);
             cx.error(&e.key_at, format!("unknown key `{}` in {}", e.key, self.what), hint);
         }
     }
