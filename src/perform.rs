@@ -9,8 +9,13 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::{Map, Value};
 
@@ -173,6 +178,39 @@ pub async fn reconcile(aws: &Aws, kind: &str, arguments: &Arguments, before: &Va
 pub async fn live_version(aws: &Aws, region: &str, function: &str, alias: &str) -> Result<String, Cannot> {
     let late = |_| Trouble::new(Outcome::Timeout, format!("no answer within {} s", LOOK_WITHIN.as_secs()));
     Ok(tokio::time::timeout(LOOK_WITHIN, lambda::live(aws, region, function, alias)).await.map_err(late)??.version)
+}
+
+/// The endpoint that a call of this kind would go to; nothing is sent.
+///
+/// # Errors
+/// There are no credentials, or the kind has no endpoint.
+pub async fn endpoint(aws: &Aws, kind: &str, region: &str) -> Result<String, Trouble> {
+    let witness = match kind {
+        "aws.lambda.update-alias" => lambda::unsent(aws, region).await?,
+        "aws.sfn.stop-executions" => sfn::unsent(aws, region).await?,
+        "aws.ses.request-production-access" => ses::unsent(aws, region).await?,
+        _ => aws.witness(),
+    };
+    witness.seen().endpoint.ok_or_else(|| Trouble::new(Outcome::Skipped, format!("no endpoint is known for `{kind}` in {region}")))
+}
+
+/// Stops a call when all is known of it, just before it would be sent.
+#[derive(Debug)]
+struct Halt;
+
+impl Intercept for Halt {
+    fn name(&self) -> &'static str {
+        "Halt"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        Err("not to be sent".into())
+    }
 }
 
 /// The SDK's configuration for one region, with no call tried twice.

@@ -10,6 +10,7 @@ use crate::app::view::View;
 use crate::record::action::{Action, ActionStatus};
 use crate::record::id::{Ref, RefKind};
 use crate::record::time::human_span;
+use crate::runbook::kinds;
 
 /// Reads `a1` or `7.a1`.
 ///
@@ -57,7 +58,7 @@ pub fn plan(ui: &Ui, ctx: &Ctx, v: &View, a: &Action) -> String {
     }
     rows.push(("conditions".to_owned(), if a.requires.is_empty() { "none".to_owned() } else { a.requires.join("; ") }));
     rows.push(("proposed".to_owned(), format!("by {}, {}", a.proposer, ago(ui, a.proposed_at, v.now))));
-    rows.push(("approval".to_owned(), rule(ctx, a)));
+    rows.push(("may approve".to_owned(), rule(ctx, a)));
     for p in &a.approvals {
         let how = match (p.signature.is_some(), p.self_approved) {
             (false, true) => "unsigned, self-approved",
@@ -82,11 +83,12 @@ pub fn plan(ui: &Ui, ctx: &Ctx, v: &View, a: &Action) -> String {
     out
 }
 
-/// Where it happens first, then the rest by name.
+/// Where it happens first, then the kind's own keys in its own order, then the rest by name.
 fn ordered(a: &Action) -> Vec<(&String, &Value)> {
     let mut all: Vec<_> = a.arguments.as_object().into_iter().flatten().collect();
-    let place = |k: &str| ["account", "region", "endpoint"].iter().position(|p| *p == k).unwrap_or(3);
-    all.sort_by_key(|(k, _)| (place(k), (*k).clone()));
+    let own = kinds::action(&a.kind).map_or(&[][..], |k| k.keys);
+    let names: Vec<&str> = ["account", "region", "endpoint"].into_iter().chain(own.iter().map(|k| k.name)).collect();
+    all.sort_by_key(|(k, _)| (names.iter().position(|n| n == k).unwrap_or(names.len()), (*k).clone()));
     all
 }
 
@@ -96,11 +98,11 @@ fn shown(value: &Value) -> String {
 
 fn rule(ctx: &Ctx, a: &Action) -> String {
     if a.rule.none {
-        return "none needed".to_owned();
+        return "nobody has to".to_owned();
     }
     let who: Vec<_> = a.rule.from.iter().map(|p| ctx.config.reach(p)).collect();
     let count = if a.rule.min > 1 { format!("{} of ", a.rule.min) } else { String::new() };
     let itself = if a.rule.allow_self { ", also their own" } else { "" };
     let span = human_span(i64::try_from(a.rule.expires_s).unwrap_or(i64::MAX).saturating_mul(1000));
-    format!("by {count}{}{itself}; good for {span}", who.join(", "))
+    format!("{count}{}{itself}; good for {span}", who.join(", "))
 }

@@ -7,7 +7,7 @@ use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use aws_sdk_lambda::{Client, config};
 use serde_json::{Value, json};
 
-use super::{Arguments, Cannot, Ended, Prepared, Wanted, bounded, once, said, source, text};
+use super::{Arguments, Cannot, Ended, Halt, Prepared, Wanted, bounded, once, said, source, text};
 use crate::aws::{Aws, Trouble, Witness, trouble};
 use crate::record::observation::Source;
 use crate::record::verdict::Outcome;
@@ -39,6 +39,15 @@ async fn client(aws: &Aws, region: &str, endpoint: Option<&str>) -> Result<(Clie
         builder = builder.endpoint_url(endpoint);
     }
     Ok((Client::from_conf(builder.build()), witness))
+}
+
+/// A call that is stopped before it leaves: all it does is to find out where it would go.
+pub(super) async fn unsent(aws: &Aws, region: &str) -> Result<Witness, Trouble> {
+    let witness = aws.witness();
+    let config = config::Builder::from(&once(aws, region).await?).interceptor(witness.clone()).interceptor(Halt).build();
+    // It always fails; the witness has seen what was wanted.
+    let _stopped = Client::from_conf(config).get_alias().function_name("unsent").name("unsent").send().await;
+    Ok(witness)
 }
 
 /// Reads where an alias points.

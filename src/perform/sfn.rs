@@ -8,7 +8,7 @@ use aws_sdk_sfn::{Client, config};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{Arguments, Cannot, Ended, Prepared, Wanted, bounded, once, optional, said, source, text, texts};
+use super::{Arguments, Cannot, Ended, Halt, Prepared, Wanted, bounded, once, optional, said, source, text, texts};
 use crate::aws::{Aws, Trouble, Witness, trouble};
 use crate::record::verdict::Outcome;
 
@@ -25,6 +25,15 @@ async fn client(aws: &Aws, region: &str, endpoint: Option<&str>) -> Result<(Clie
         builder = builder.endpoint_url(endpoint);
     }
     Ok((Client::from_conf(builder.build()), witness))
+}
+
+/// A call that is stopped before it leaves: all it does is to find out where it would go.
+pub(super) async fn unsent(aws: &Aws, region: &str) -> Result<Witness, Trouble> {
+    let witness = aws.witness();
+    let config = config::Builder::from(&once(aws, region).await?).interceptor(witness.clone()).interceptor(Halt).build();
+    // It always fails; the witness has seen what was wanted.
+    let _stopped = Client::from_conf(config).list_state_machines().send().await;
+    Ok(witness)
 }
 
 /// The status of each execution, by ARN.

@@ -143,6 +143,9 @@ impl Gate<'_> {
         // Not allowed is not allowed, whatever the world looks like.
         would(ctx, store, self.picked, Command::Start { n, before: Value::Null, source: Source::default() })?;
         let aws = Aws::new(ctx.aws.clone());
+        let incident = current(store, self.picked)?;
+        let approved = arguments(find(&incident, n)?);
+        resolve::in_place(ctx, &aws, &incident, self.runbook, self.block, &approved).await?;
         let (looked, mut events) = look::look(ctx, store, self.picked, self.runbook, self.block, self.watch.probes, cancel).await?;
         let action = find(&looked.incident, n)?.clone();
         let prepared = self.still(ctx, &aws, store, &looked, &action).await?;
@@ -176,7 +179,6 @@ impl Gate<'_> {
                     Err(Stop::Error(e)) => return Err(e),
                     Err(Stop::World(reason, _)) => reason,
                     Ok(prepared) => {
-                        elsewhere(&approved, &prepared.arguments)?;
                         let moved = resolve::moved(&approved, &prepared.arguments);
                         if moved.is_empty() {
                             return Ok(prepared);
@@ -283,16 +285,4 @@ impl Gate<'_> {
         });
         Ok(started.unwrap_or(Value::Null))
     }
-}
-
-/// Refuses to act in another place than the approved one: that is our own side, the approval still stands.
-fn elsewhere(approved: &Arguments, now: &Arguments) -> Result<(), AppError> {
-    for key in ["account", "region", "endpoint"] {
-        if approved.get(key) != now.get(key) {
-            let said = |a: &Arguments| a.get(key).and_then(Value::as_str).unwrap_or("none").to_owned();
-            return Err(AppError::refused(format!("another {key} than the approved one: {}, approved {}", said(now), said(approved)))
-                .hint("Nothing was changed. Use the profile, region and endpoint it was approved for, or propose it anew."));
-        }
-    }
-    Ok(())
 }

@@ -99,6 +99,32 @@ pub(super) async fn resolve(ctx: &Ctx, aws: &Aws, store: &Store, looked: &Looked
     Ok(perform::prepare(aws, place.as_ref().map(|(_, i)| i), &wanted).await?)
 }
 
+/// Insists that a change would be made where it was approved for: same account, region and endpoint.
+///
+/// Another place is our own side's doing, not the world's: the approval still stands.
+pub(super) async fn in_place(
+    ctx: &Ctx,
+    aws: &Aws,
+    incident: &Incident,
+    runbook: &Runbook,
+    block: &ActionBlock,
+    approved: &Arguments,
+) -> Result<(), AppError> {
+    if !block.kind.starts_with("aws.") {
+        return Ok(());
+    }
+    let (region, identity) = whose(ctx, aws, incident, runbook, block).await?;
+    let endpoint = perform::endpoint(aws, &block.kind, &region).await.map_err(Cannot::Look).map_err(|c| Stop::from(c).refused())?;
+    for (key, now) in [("account", &identity.account), ("region", &region), ("endpoint", &endpoint)] {
+        let then = approved.get(key).and_then(Value::as_str).unwrap_or("none");
+        if then != now {
+            return Err(AppError::refused(format!("another {key} than the approved one: {now}, approved {then}"))
+                .hint("Nothing was changed. Use the profile, region and endpoint it was approved for, or propose it anew."));
+        }
+    }
+    Ok(())
+}
+
 /// In which region, and as whom: the account that must answer has answered.
 async fn whose(ctx: &Ctx, aws: &Aws, incident: &Incident, runbook: &Runbook, block: &ActionBlock) -> Result<(String, Identity), AppError> {
     let region = overriding_region(ctx, incident, runbook).or_else(|| block.region.clone()).or_else(|| runbook.region.clone());

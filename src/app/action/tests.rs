@@ -18,6 +18,7 @@ use crate::record::incident::Status;
 use crate::record::time::Timestamp;
 use crate::simulator::Simulator;
 
+mod advice;
 mod gate;
 mod kinds;
 mod unknown;

@@ -1,14 +1,13 @@
 //! `approve`: allow a proposed change.
 
 use super::{Which, finish, look, say_next};
-use crate::app::Ctx;
 use crate::app::action::{self, Sighted};
+use crate::app::{AppError, Ctx};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::plan;
-use crate::cli::ui::Ui;
+use crate::cli::ui::{Ui, plain};
 use crate::record::incident::decide::Refusal;
-use crate::app::AppError;
 
 /// Approve a proposed action, exactly as it is shown
 ///
@@ -46,7 +45,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         ui.out(&plan::plan(ui, ctx, &v, seen))?;
     }
     if ui.may_ask() && !ui.yes {
-        let answer = ui.ask(&format!("Approve exactly this, as {}? [y/N]", ctx.actor.name))?;
+        let answer = ui.ask(&format!("Approve exactly this, as {}? [y/N]", plain(&ctx.actor.name)))?;
         if !matches!(answer.as_deref(), Some("y" | "Y" | "yes")) {
             ui.say("not approved; nothing was recorded");
             return Ok(Exit::Refused);
@@ -56,6 +55,6 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let v = look(ctx, &store, picked.brief.id)?;
     let until = v.incident.action(done.n).and_then(|a| a.expires_at(v.now));
     let until = until.map_or(String::new(), |t| format!(", until {} UTC", t.to_seconds()));
-    let line = format!("action {number}.a{} approved by {} (unsigned{until})\n{}", done.n, ctx.actor.name, say_next(ui, &v));
+    let line = format!("action {number}.a{} approved by {} (unsigned{until})\n{}", done.n, plain(&ctx.actor.name), say_next(ui, &v));
     finish(ui, ctx, &store, done.changed.id, &done.changed.events, line.trim_end(), Exit::Ok)
 }

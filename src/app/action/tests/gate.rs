@@ -249,3 +249,18 @@ async fn denied_and_taken_back() {
     b.propose("rollback", &[]).await.unwrap();
     assert_eq!(b.status(2), ActionStatus::Proposed);
 }
+
+#[tokio::test]
+async fn a_stand_in_that_answers_instead_is_refused_before_anything_is_looked_at() {
+    let mut b = Bench::dead_lambda().await;
+    b.ready("rollback").await;
+    let other = Bench::dead_lambda().await;
+    let (own, looks) = (b.drill.ctx.aws.endpoint.clone(), other.stack().count("lambda/GetAlias"));
+    b.drill.ctx.aws.endpoint = other.drill.ctx.aws.endpoint.clone();
+    let refused = b.execute(1).await.unwrap_err();
+    let want = format!("another endpoint than the approved one: {}, approved {}", other.stack().url(), b.stack().url());
+    assert_eq!((refused.kind(), refused.to_string()), (ErrorKind::Refused, want));
+    assert_eq!((b.status(1), other.stack().count("lambda/GetAlias")), (ActionStatus::Approved, looks));
+    b.drill.ctx.aws.endpoint = own;
+    assert!(matches!(b.execute(1).await.unwrap().end, End::Verified(_)));
+}
