@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::ui::{Tone, Ui, plain};
-use crate::cli::{interrupted, runtime};
+use crate::cli::{block_on, interrupted};
 use crate::runbook::signal::Match;
 
 /// Find out which runbook's incident is happening
@@ -31,8 +31,7 @@ pub struct Args {
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let live = announce(ui);
     let progress = |p: crate::app::engine::Progress<'_>| live.as_ref().map_or_else(|| silent(p), |l| l.note(p));
-    let rt = runtime()?;
-    let found = rt.block_on(watch::triage(ctx, &progress, interrupted()))?;
+    let found = block_on(watch::triage(ctx, &progress, interrupted()))??;
     drop(live);
     for path in &found.unusable {
         ui.warn(&format!("runbook `{path}` has faults and was left out: `blotter runbook check {path}`"));
