@@ -216,10 +216,14 @@ impl Block<'_> {
     /// A value as a person would say it, variables filled in.
     fn value(&self, value: &Value) -> String {
         match value {
-            Value::String(text) => self.vars.iter().fold(text.clone(), |t, (name, var)| {
-                let written = var.as_str().map_or_else(|| var.to_string(), str::to_owned);
-                t.replace(&format!("{{{{vars.{name}}}}}"), &written)
-            }),
+            Value::String(text) => {
+                let filled = self.vars.iter().fold(text.clone(), |t, (name, var)| {
+                    let written = var.as_str().map_or_else(|| var.to_string(), str::to_owned);
+                    t.replace(&format!("{{{{vars.{name}}}}}"), &written)
+                });
+                // What only the incident will know.
+                filled.replace("{{", "<").replace("}}", ">")
+            }
             Value::Array(list) => list.iter().map(|v| self.value(v)).collect::<Vec<_>>().join(" or "),
             Value::Table(table) => table.iter().map(|(k, v)| format!("{k}={}", self.value(v))).collect::<Vec<_>>().join(", "),
             other => other.to_string(),

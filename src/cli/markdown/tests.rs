@@ -37,8 +37,8 @@ fn each_kind_of_block_says_what_a_person_has_to_know() {
         ),
         (
             "action",
-            "id = \"back\"\nkind = \"aws.lambda.update-alias\"\nfunction = \"{{vars.fn}}\"\nalias = \"live\"\nfrom-version = \"1\"\nto-version = \"2\"\nrequires = [{ probe = \"a\", verdict = \"unmet\" }]\napprove = { from = [\"KIM\", \"ROS\"], min = 2 }\nbreak-glass = { severity = [\"P0\"], review-within = \"1h\" }",
-            "  > action back · aws.lambda.update-alias · function orders · alias live · from-version 1 · to-version 2 · only while a is unmet · needs the approval of 2 of KIM, ROS · may break the glass at P0",
+            "id = \"back\"\nkind = \"aws.lambda.update-alias\"\nfunction = \"{{vars.fn}}\"\nalias = \"live\"\nfrom-version = \"1\"\nto-version = \"{{deploy.last-known-good}}\"\nrequires = [{ probe = \"a\", verdict = \"unmet\" }]\napprove = { from = [\"KIM\", \"ROS\"], min = 2 }\nbreak-glass = { severity = [\"P0\"], review-within = \"1h\" }",
+            "  > action back · aws.lambda.update-alias · function orders · alias live · from-version 1 · to-version <deploy.last-known-good> · only while a is unmet · needs the approval of 2 of KIM, ROS · may break the glass at P0",
         ),
         (
             "verify",
@@ -62,7 +62,7 @@ fn every_built_in_runbook_fits_a_terminal_and_wastes_no_lines() {
     for (file, text) in builtin::all() {
         let shown = page("80", text);
         assert!(shown.starts_with("INC-00"), "{file} begins with its heading");
-        assert!(!shown.contains("\n\n\n") && !shown.contains("{{vars."), "{file}");
+        assert!(!shown.contains("\n\n\n") && !shown.contains("{{"), "{file}");
         for line in shown.lines().filter(|l| l.chars().count() > 80) {
             let words = line.split_whitespace().filter(|w| !matches!(*w, ">" | "-")).count();
             assert_eq!(words, 1, "{file}: only a word that is longer than the line may stick out: {line}");
