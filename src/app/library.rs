@@ -138,3 +138,15 @@ fn files(config: &Config) -> Result<Vec<PathBuf>, AppError> {
     files.sort();
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_utf_8_is_one_that_has_a_fault() {
+        let e = entry("x.md".to_owned(), b"# T-1: Gr\xfc\xdfe\n".to_vec());
+        assert_eq!((e.errors, e.runbook.is_none(), id_of(&e).as_deref()), (1, true, Some("T-1")));
+        assert!(e.faults[0].starts_with("x.md:1:10: error: not UTF-8"), "{}", e.faults[0]);
+    }
+}

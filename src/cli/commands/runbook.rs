@@ -118,7 +118,12 @@ fn check(ui: &Ui, ctx: &Ctx, files: &[String]) -> Result<Exit, CliError> {
         }
         let n = entries.len();
         let files = if n == 1 { "1 runbook".to_owned() } else { format!("{n} runbooks") };
-        ui.say(&if errors == 0 { format!("{files} checked: no errors") } else { format!("{files} checked: {errors} errors") });
+        let found = match errors {
+            0 => "no errors".to_owned(),
+            1 => "1 error".to_owned(),
+            n => format!("{n} errors"),
+        };
+        ui.say(&format!("{files} checked: {found}"));
     }
     Ok(if errors == 0 { Exit::Ok } else { Exit::Failed })
 }
