@@ -15,7 +15,7 @@ const WINDOW_FNS: [(WindowFn, &str); 7] = [
     (WindowFn::Increase, "increase"),
 ];
 
-/// Reads `increase(peck.callback_error, 24h) > 10`.
+/// Reads `increase(errors, 24h) > 10`.
 ///
 /// # Errors
 /// The first [`ExprFault`]: not of this form, an unknown function, a window or number that cannot be read.
