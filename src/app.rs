@@ -5,12 +5,15 @@
 use crate::record::incident::decide::Refusal;
 use crate::store::StoreError;
 
+pub mod action;
 pub mod change;
 pub mod ctx;
 pub mod deploys;
+pub mod doctor;
 pub mod drill;
 pub mod engine;
 pub mod escalation;
+pub mod init;
 pub mod known;
 pub mod library;
 pub mod life;

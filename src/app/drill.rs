@@ -1,14 +1,19 @@
 //! A rehearsal: a stack on loopback that breaks the way a runbook describes, and a ledger that is a drill's for ever.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::change::fold;
 use super::{AppError, Clock, Ctx, library, watch};
 use crate::aws;
 use crate::config::Person;
+use crate::record::action::{Action, Progress};
 use crate::record::actor::Actor;
+use crate::record::id::StreamId;
 use crate::runbook::model::{Condition, Runbook, Trigger};
 use crate::simulator::{Clock as StackClock, Simulator, World, scenario};
+use crate::store::Filter;
 
 /// A running rehearsal. The stack stops, and a throw-away ledger goes, when this is dropped.
 #[derive(Debug)]
@@ -20,6 +25,9 @@ pub struct Drill {
     /// The stack.
     pub stack: Simulator,
     clock: StackClock,
+    /// How the stack was broken.
+    scenario: String,
+    healed: Cell<bool>,
     /// The folder of a throw-away ledger.
     folder: Option<tempfile::TempDir>,
 }
@@ -34,9 +42,9 @@ impl Drill {
         let real = base.clock.as_fn();
         let clock = StackClock::reading(move || real());
         let mut world = World::seed(clock.clone());
-        let how = how.unwrap_or(&runbook.id);
+        let how = how.unwrap_or(&runbook.id).to_owned();
         // What is broken now has its history, so the clock can be turned back and show how it came about.
-        scenario::break_it(how, &mut world).map_err(|e| {
+        scenario::break_it(&how, &mut world).map_err(|e| {
             let known: Vec<_> = scenario::all().map(|(id, text)| format!("{id}: {text}")).collect();
             AppError::usage(e.to_string()).hint(format!("There is:\n  {}", known.join("\n  ")))
         })?;
@@ -70,12 +78,30 @@ impl Drill {
         cast(&mut ctx, &runbook);
         // Refuses a real ledger before anything happens.
         drop(ctx.append_or_create()?);
-        Ok(Self { ctx, runbook, stack, clock, folder })
+        Ok(Self { ctx, scenario: how, healed: Cell::new(false), stack, clock, folder, runbook })
     }
 
     /// True when the ledger goes with the drill.
     pub fn is_throw_away(&self) -> bool {
         self.folder.is_some()
+    }
+
+    /// Lets the stack feel what was done to it: an action that does not work on the stack itself (a deploy by hand,
+    /// a request that AWS grants) heals it. An alias that was moved is as good as the version it points at.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn settle(&self) -> Result<(), AppError> {
+        let store = self.ctx.read()?;
+        for brief in store.briefs(&Filter::default())? {
+            let incident = fold(&store.load(&StreamId::incident(brief.id))?)?;
+            let heals = |a: &Action| a.kind != "aws.lambda.update-alias" && matches!(a.progress, Progress::Succeeded { .. });
+            if incident.actions.iter().any(heals) && !self.healed.replace(true) {
+                // The scenario is known: the stack was broken by it.
+                self.stack.edit(|w| scenario::heal(&self.scenario, w)).map_err(|e| AppError::failed(e.to_string()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Lets the time before the page pass once more, with samples for the runbook's windows.

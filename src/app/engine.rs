@@ -11,9 +11,12 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
 use super::ctx::Clock;
+use super::{AppError, when};
+use crate::collect::question::{self, BadAnswer};
 use crate::collect::{self, Answer, Request, World};
 use crate::record::deploy::DeployFacts;
 use crate::record::observation::{Observation, Reading, Source};
+use crate::record::time::Timestamp;
 use crate::record::verdict::Outcome;
 use crate::redact::Redactor;
 use crate::runbook::judge::{Judged, Look, judge};
@@ -264,15 +267,15 @@ impl Run<'_, '_> {
         let question = params.get("question").cloned().unwrap_or(Value::Null);
         match job.answers.get(&probe.id) {
             None => self.skipped(probe, "nobody has answered yet"),
-            Some(says) => {
-                let number =
-                    (params.get("type").and_then(Value::as_str) == Some("number")).then(|| says.answer.parse::<f64>().ok()).flatten();
-                let answer = number.map_or_else(|| Value::String(says.answer.clone()), |n| json!(n));
-                let mut c = self.empty(probe, Outcome::Answered, None);
-                c.request = json!({"kind": "ask", "question": question});
-                c.result = Some(json!({"answer": answer, "note": says.note}));
-                self.clean(c)
-            }
+            Some(says) => match typed(params, says, self.clock.now()) {
+                Err(why) => self.skipped(probe, &why.to_string()),
+                Ok(result) => {
+                    let mut c = self.empty(probe, Outcome::Answered, None);
+                    c.request = json!({"kind": "ask", "question": question});
+                    c.result = Some(result);
+                    self.clean(c)
+                }
+            },
         }
     }
 
@@ -416,6 +419,32 @@ fn observation(probe: &Probe, clean: &Clean, judged: &Judged) -> Observation {
         truncated: a.truncated,
         redactions: clean.redactions.clone(),
     }
+}
+
+/// Reads what a person said as the question wants it; a time may be said as everywhere else.
+fn typed(params: &Map<String, Value>, says: &PersonSays, now: Timestamp) -> Result<Value, BadAnswer> {
+    let is_time = params.get("type").and_then(Value::as_str) == Some("time");
+    let at = (is_time && says.answer.trim().parse::<Timestamp>().is_err()).then(|| when::parse(&says.answer, now).ok()).flatten();
+    let said = at.map_or_else(|| says.answer.clone(), |t| t.to_string());
+    question::read(params, &said, says.note.as_deref())
+}
+
+/// Refuses answers that are none to the question, before anything is asked.
+///
+/// # Errors
+/// The first answer that the question does not allow.
+pub fn check_answers(runbook: &Runbook, answers: &BTreeMap<String, PersonSays>, now: Timestamp) -> Result<(), AppError> {
+    for (id, says) in answers {
+        let probe = runbook.probes.iter().find(|p| p.id == *id);
+        match probe.map(|p| &p.source) {
+            Some(ProbeSource::Ask { kind, params }) if kind == "ask" => typed(params, says, now).map(drop).map_err(|e| {
+                AppError::usage(format!("{id}: {e}")).hint(format!("Whoever cannot say answers \"{}\".", question::CANNOT_TELL))
+            })?,
+            Some(_) => return Err(AppError::usage(format!("`{id}` is no question to a person")).hint("Look again without `--answer`.")),
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// Equal resolved requests share one call.

@@ -44,6 +44,24 @@ pub fn all(config: &Config) -> Result<Vec<Entry>, AppError> {
     Ok(entries)
 }
 
+/// Id and title of every runbook by its heading alone, those of the folder first; quick, for completion.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn headings(config: &Config) -> Result<Vec<(String, String)>, AppError> {
+    let own = files(config)?.into_iter().filter_map(|p| std::fs::read_to_string(p).ok());
+    let mut out: Vec<(String, String)> = Vec::new();
+    for text in own.chain(builtin::all().iter().map(|(_, t)| (*t).to_owned())) {
+        let heading = text.lines().find_map(|l| l.strip_prefix("# ")).and_then(|h| h.split_once(':'));
+        if let Some((id, title)) = heading
+            && !out.iter().any(|(known, _)| known == id.trim())
+        {
+            out.push((id.trim().to_owned(), title.trim().to_owned()));
+        }
+    }
+    Ok(out)
+}
+
 /// Reads one file's bytes.
 pub fn entry(path: String, bytes: impl Into<Vec<u8>>) -> Entry {
     let (text, parsed) = parse_file(bytes.into());

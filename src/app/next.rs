@@ -1,8 +1,9 @@
 //! What to do next, for whoever looks at the page at 3 a.m.
 
 use super::life::missing;
+use crate::collect::question;
 use crate::config::Config;
-use crate::record::action::{Action, ActionStatus};
+use crate::record::action::{Action, ActionStatus, Progress};
 use crate::record::incident::{Escalation, Incident, Status};
 use crate::record::time::{Timestamp, human_span};
 use crate::record::verdict::{Outcome, Verdict};
@@ -44,6 +45,8 @@ pub struct Situation<'a> {
     pub suggestions: &'a [(String, Suggestion)],
     /// Conditions of the actions: which are met, by block.
     pub ready: &'a [(String, Verdict)],
+    /// Actions whose approvals something has overtaken, by number.
+    pub overtaken: &'a [u64],
     /// A call is being made right now.
     pub running: bool,
     /// The time now.
@@ -126,6 +129,12 @@ fn for_action(s: &Situation<'_>, a: &Action, q: &str) -> Option<Next> {
             needs: Some(who()),
             due_at: None,
         }),
+        ActionStatus::Approved if s.overtaken.contains(&a.n) => Some(Next {
+            command: format!("blotter approve a{}{q}", a.n),
+            why: format!("something happened since it was approved, so it has to be approved again: {}", a.text),
+            needs: Some(who()),
+            due_at: None,
+        }),
         ActionStatus::Approved => Some(Next {
             command: format!("blotter execute a{}{q}", a.n),
             why: format!("approved: {}", a.text),
@@ -141,8 +150,21 @@ fn for_action(s: &Situation<'_>, a: &Action, q: &str) -> Option<Next> {
         ActionStatus::Unknown => {
             Some(Next::new(format!("blotter execute a{}{q}", a.n), "looks whether the change was made; never makes it again by itself"))
         }
+        ActionStatus::Succeeded => after_success(s, a, q),
         _ => None,
     }
+}
+
+/// An action that was made is worth another look until somebody knows that it helped.
+fn after_success(s: &Situation<'_>, a: &Action, q: &str) -> Option<Next> {
+    let Progress::Succeeded { at, .. } = &a.progress else { return None };
+    if s.runbook?.verifies.iter().any(|v| v.after == a.block) {
+        let passed = a.verification.as_ref().is_some_and(|v| v.verdict == Verdict::Met);
+        let why = "it was done and is not verified; looks again, and never makes it again";
+        return (!passed).then(|| Next::new(format!("blotter execute a{}{q}", a.n), why));
+    }
+    let looked = s.incident.evidence.iter().any(|e| e.at > *at);
+    (!looked).then(|| Next::new(format!("blotter collect{q}"), format!("a{} was done: see what has become of it", a.n)))
 }
 
 fn for_block(s: &Situation<'_>, block: &ActionBlock, q: &str) -> Option<Next> {
@@ -154,7 +176,13 @@ fn for_block(s: &Situation<'_>, block: &ActionBlock, q: &str) -> Option<Next> {
                 ActionStatus::Denied | ActionStatus::Stale | ActionStatus::Failed | ActionStatus::Expired
             )
     };
-    if s.incident.actions.iter().any(spoken_for) {
+    // Doing it by hand is the other way to the same end, where a step has both.
+    let is_other_way = |a: &Action| {
+        let other = s.runbook.and_then(|r| r.actions.iter().find(|b| b.id == a.block));
+        block.kind == "manual" && other.is_some_and(|b| b.step == block.step && b.kind != "manual")
+    };
+    let has_succeeded = |a: &Action| matches!(a.progress, Progress::Succeeded { .. });
+    if s.incident.actions.iter().any(|a| spoken_for(a) || (is_other_way(a) && has_succeeded(a))) {
         return None;
     }
     match s.ready.iter().find(|(id, _)| *id == block.id).map(|(_, v)| *v)? {
@@ -217,9 +245,11 @@ fn questions(i: &Incident, r: &Runbook, q: &str) -> Vec<Next> {
     asks.filter_map(|p| {
         let crate::runbook::model::ProbeSource::Ask { params, .. } = &p.source else { return None };
         let question = params.get("question")?.as_str()?;
-        let answers = match params.get("answers").and_then(|a| a.as_array()) {
-            Some(a) => a.iter().filter_map(|x| x.as_str()).collect::<Vec<_>>().join("|"),
-            None => "…".to_owned(),
+        let choices: Vec<_> = question::choices(params).into_iter().filter(|c| c != question::CANNOT_TELL).collect();
+        let answers = match choices.join("|") {
+            none if none.is_empty() => "…".to_owned(),
+            some if some.contains(char::is_whitespace) => format!("\"{some}\""),
+            some => some,
         };
         Some(Next::new(format!("blotter collect --probe {} --answer {answers}{q}", p.id), question.to_owned()))
     })

@@ -82,6 +82,7 @@ pub async fn open(
     cancel: impl Future<Output = ()>,
 ) -> Result<Paged, AppError> {
     let runbook = library::find(&ctx.config, &request.runbook)?;
+    engine::check_answers(&runbook, &request.answers, ctx.now())?;
     let id = IncidentId(ctx.uuid(ctx.now()));
     let facts = opened(ctx, &runbook, request)?;
     let store = match ctx.append_or_create() {
@@ -154,12 +155,13 @@ pub async fn collect(
     let incident = fold(&store.load(&StreamId::incident(id))?)?;
     let runbook = stored_runbook(&incident)?;
     let probes = chosen(&runbook, request)?;
+    engine::check_answers(&runbook, &request.answers, ctx.now())?;
     let known = Known::new(&store, &incident, &runbook, ctx.now());
     let prior = known.all_results().into_iter().filter(|(p, _)| !probes.iter().any(|x| x.id == *p)).collect();
     let job = Job {
         runbook: &runbook,
         vars: incident.vars.clone(),
-        region: ctx.config.aws.region.clone().or_else(|| incident.region.clone()),
+        region: overriding_region(ctx, &incident, &runbook),
         account: ctx.config.aws.account.clone().or_else(|| incident.account.clone()),
         probes,
         incident: Some(incident.number),
@@ -312,6 +314,14 @@ pub fn effective_vars(ctx: &Ctx, runbook: &Runbook) -> BTreeMap<String, Value> {
         }
     }
     vars
+}
+
+/// The region that beats a block's own: that of flags and settings, now or when the incident was opened.
+///
+/// What the incident merely took over from its runbook beats nothing: a block's own region stands above that.
+pub fn overriding_region(ctx: &Ctx, incident: &Incident, runbook: &Runbook) -> Option<String> {
+    let given_then = || incident.region.clone().filter(|r| runbook.region.as_ref() != Some(r));
+    ctx.config.aws.region.clone().or_else(given_then)
 }
 
 /// Opens an incident with evidence that was captured just before.

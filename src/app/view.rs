@@ -4,9 +4,11 @@ use super::change::fold;
 use super::known::Known;
 use super::next::{Next, Situation, advise};
 use super::{AppError, Ctx, escalation};
+use crate::record::action::{Action, Progress};
 use crate::record::brief::Brief;
 use crate::record::event::Event;
 use crate::record::id::StreamId;
+use crate::record::incident::decide::moved;
 use crate::record::incident::{Incident, Status};
 use crate::record::time::Timestamp;
 use crate::runbook::condition::all_hold;
@@ -68,6 +70,7 @@ pub fn view(ctx: &Ctx, store: &Store, brief: &Brief) -> Result<View, AppError> {
         escalations: &escalations,
         suggestions: &suggestions,
         ready: &ready,
+        overtaken: &overtaken(&incident, &events, now),
         running,
         now,
         qualify: others.iter().any(|b| b.id != incident.id) || !incident.status.is_active(),
@@ -76,4 +79,13 @@ pub fn view(ctx: &Ctx, store: &Store, brief: &Brief) -> Result<View, AppError> {
     let same = Filter { runbook: Some(incident.runbook.id.clone()), limit: Some(4), ..Filter::default() };
     let earlier = store.briefs(&same)?.into_iter().filter(|b| b.id != incident.id && b.number < incident.number).take(3).collect();
     Ok(View { incident, events, runbook, escalations, suggestions, next, earlier, running, now })
+}
+
+/// The actions that are allowed only by approvals from before something of weight happened.
+fn overtaken(incident: &Incident, events: &[Event], now: Timestamp) -> Vec<u64> {
+    let is_overtaken = |a: &&Action| {
+        let mut standing = a.standing(now).peekable();
+        standing.peek().is_some() && standing.all(|p| moved(events, a.n, p.head_seq).is_some())
+    };
+    incident.actions.iter().filter(|a| a.progress == Progress::Waiting).filter(is_overtaken).map(|a| a.n).collect()
 }

@@ -31,6 +31,19 @@ impl CliError {
         self
     }
 
+    /// Adds `--drill` to every command that a hint names, since without it the ledger of a drill is refused.
+    #[must_use]
+    pub fn in_drill(mut self) -> Self {
+        for hint in &mut self.hints {
+            let marked = hint.split('`').enumerate().map(|(k, part)| match k % 2 {
+                1 if part.starts_with("blotter ") && !part.contains("--drill") => format!("{part} --drill"),
+                _ => part.to_owned(),
+            });
+            *hint = marked.collect::<Vec<_>>().join("`");
+        }
+        self
+    }
+
     /// The exit code for this kind of error.
     pub fn exit(&self) -> Exit {
         match self.kind {
@@ -76,5 +89,18 @@ impl From<ConfigError> for CliError {
 impl From<std::io::Error> for CliError {
     fn from(e: std::io::Error) -> Self {
         Self { kind: ErrorKind::Failed, message: format!("cannot write the answer: {e}"), hints: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_of_a_drill_work_as_typed() {
+        let e = CliError::usage("x")
+            .hint("Ask T-JOSH; they type `blotter approve 1.a1`. Or `--set x=1`, or `blotter show --drill`.")
+            .in_drill();
+        assert_eq!(e.hints, ["Ask T-JOSH; they type `blotter approve 1.a1 --drill`. Or `--set x=1`, or `blotter show --drill`."]);
     }
 }

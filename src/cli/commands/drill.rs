@@ -1,6 +1,5 @@
 //! `drill`: rehearse a runbook against a simulated stack.
 
-use std::io::BufRead;
 use std::path::PathBuf;
 
 use crate::app::drill::Drill;
@@ -11,7 +10,9 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::{Tone, Ui, plain};
 use crate::cli::{line, runtime};
+use crate::record::action::Action;
 use crate::record::id::Ref;
+use crate::record::time::Timestamp;
 use crate::runbook::model::ProbeSource;
 use crate::store::Filter;
 
@@ -57,13 +58,13 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
 fn with_a_person(ui: &Ui, drill: &Drill) -> Result<Exit, CliError> {
     ui.say(&format!("the page says: {}. Type `open {}`, `help`, or `quit`.", plain(&drill.runbook.title), drill.runbook.id));
     let mut last = Exit::Ok;
-    let mut input = std::io::stdin().lock();
     loop {
         if ui.in_tty {
             ui.prompt("drill> ")?;
         }
         let mut text = String::new();
-        if input.read_line(&mut text)? == 0 {
+        // Not locked for longer: a command may have a question of its own.
+        if std::io::stdin().read_line(&mut text)? == 0 {
             break;
         }
         match line::split(text.trim()) {
@@ -72,6 +73,7 @@ fn with_a_person(ui: &Ui, drill: &Drill) -> Result<Exit, CliError> {
             Ok(words) => last = line::run(ui, &drill.ctx, &words),
             Err(e) => last = e.print(ui),
         }
+        drill.settle()?;
     }
     finish(ui, drill)?;
     Ok(last)
@@ -79,6 +81,8 @@ fn with_a_person(ui: &Ui, drill: &Drill) -> Result<Exit, CliError> {
 
 /// Follows what `next:` says until the incident is over.
 fn alone(ui: &Ui, drill: &Drill) -> Result<Exit, CliError> {
+    // Nobody is there to answer what is asked for convenience.
+    let ui = &Ui { yes: true, ..ui.clone() };
     let mut words = vec!["open".to_owned(), drill.runbook.id.clone()];
     for _ in 0..STEPS {
         ui.line(&format!("\n{} blotter {}", ui.paint(Tone::Strong, "$"), line::join(&words)))?;
@@ -86,6 +90,7 @@ fn alone(ui: &Ui, drill: &Drill) -> Result<Exit, CliError> {
         if !matches!(exit, Exit::Ok | Exit::Unmet | Exit::Unknown) {
             return Ok(exit);
         }
+        drill.settle()?;
         match next_words(drill)? {
             Some(w) => words = w,
             None => return finish(ui, drill),
@@ -121,11 +126,18 @@ fn next_words(drill: &Drill) -> Result<Option<Vec<String>>, CliError> {
     }
     if words.first().is_some_and(|w| w == "approve")
         && let Some(r) = words.get(1).and_then(|w| w.parse::<Ref>().ok())
-        && let Some(approver) = v.incident.action(r.n).and_then(|a| a.rule.from.first())
+        && let Some(approver) = v.incident.action(r.n).and_then(|a| approver(a, v.now))
     {
-        words.extend(["--as".to_owned(), approver.clone()]);
+        words.extend(["--as".to_owned(), approver]);
     }
     Ok(Some(words))
+}
+
+/// Somebody who may approve, has not yet, and did not propose.
+fn approver(a: &Action, now: Timestamp) -> Option<String> {
+    let has_approved = |p: &String| a.standing(now).any(|x| x.approver == *p);
+    let may = |p: &&String| (a.rule.allow_self || **p != a.proposer) && !has_approved(p);
+    a.rule.from.iter().find(may).or(a.rule.from.first()).cloned()
 }
 
 /// An answer of the type that the question wants.

@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::ui::{Ui, plain};
-use crate::cli::{interrupted, runtime};
+use crate::cli::{block_on, interrupted};
 use crate::record::event::Facts;
 
 /// Run the probes that yield readings, outside any incident
@@ -32,7 +32,7 @@ pub struct Args {
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let live = announce(ui);
     let progress = |p: crate::app::engine::Progress<'_>| live.as_ref().map_or_else(|| silent(p), |l| l.note(p));
-    let done = runtime()?.block_on(watch::observe(ctx, args.runbook.as_deref(), &progress, interrupted()))?;
+    let done = block_on(watch::observe(ctx, args.runbook.as_deref(), &progress, interrupted()))??;
     drop(live);
     let seen = done.events.iter().flat_map(|(r, events)| {
         events.iter().filter_map(move |e| match &e.facts {

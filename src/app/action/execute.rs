@@ -1,0 +1,298 @@
+//! `execute`: the gate, the one call, its outcome, and the look afterwards where nobody knows the outcome.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::resolve::{self, Stop};
+use super::{Watch, after, block, carry, current, known_person, look, name, verify, would};
+use crate::app::page::stored_runbook;
+use crate::app::select::Picked;
+use crate::app::{AppError, Ctx, ErrorKind};
+use crate::aws::Aws;
+use crate::perform::{self, Arguments, Ended, Prepared};
+use crate::record::action::{Action, ActionStatus, Progress};
+use crate::record::event::{ActionFailed, ActionStale, ActionSucceeded, ActionUnknown, Event, Facts};
+use crate::record::id::{IncidentId, StreamId};
+use crate::record::incident::Incident;
+use crate::record::incident::decide::{Command, Refusal};
+use crate::record::observation::Source;
+use crate::runbook::model::{ActionBlock, Runbook};
+use crate::store::Store;
+
+/// What to execute.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The action's number.
+    pub n: u64,
+    /// For a manual action: what was done.
+    pub note: Option<String>,
+    /// What the changing call may take.
+    pub within: Duration,
+}
+
+impl Request {
+    /// Executes action `n`.
+    pub fn new(n: u64) -> Self {
+        Self { n, note: None, within: perform::CALL_WITHIN }
+    }
+}
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Done, and the runbook's verification passed.
+    Verified(String),
+    /// Done; the runbook has no verification for it.
+    Done(String),
+    /// Done, and the verification did not pass.
+    NotVerified(String),
+    /// Not done, or not wholly.
+    Failed(String),
+    /// Nobody can say.
+    Unknown(String),
+    /// Done; the person cut the verification short.
+    Interrupted(String),
+}
+
+/// What executing came to.
+#[derive(Debug)]
+pub struct Executed {
+    /// The incident.
+    pub id: IncidentId,
+    /// Its number.
+    pub number: u64,
+    /// The action's number.
+    pub n: u64,
+    /// What was appended.
+    pub events: Vec<Event>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// Executes an action that was allowed, once, and verifies it. One that was started before, and of which nobody
+/// knows the outcome, is only looked at; one that succeeded and was not verified is verified again.
+///
+/// # Errors
+/// The record refuses it, the world moved (recorded as `action.stale`) or could not be asked, somebody else executes
+/// something right now, or the ledger cannot be written.
+pub async fn execute(
+    ctx: &Ctx,
+    store: &mut Store,
+    picked: &Picked,
+    request: &Request,
+    watch: Watch<'_>,
+    cancel: impl Future<Output = ()>,
+) -> Result<Executed, AppError> {
+    known_person(ctx, "execute")?;
+    let mut cancel = std::pin::pin!(cancel);
+    let incident = current(store, picked)?;
+    let runbook = stored_runbook(&incident)?;
+    let action = find(&incident, request.n)?;
+    let block = block(&runbook, &action.block)?;
+    let gate = Gate { picked, request, runbook: &runbook, block, watch };
+    let (mut events, ended) = match action.status(ctx.now(), store.is_executing()) {
+        ActionStatus::Started => return Err(busy(incident.number)),
+        ActionStatus::Unknown => gate.reconcile(ctx, store, action).await?,
+        ActionStatus::Succeeded if verify::is_wanted(&runbook, action) => (Vec::new(), End::Done(String::new())),
+        _ => gate.pass(ctx, store, cancel.as_mut()).await?,
+    };
+    let end = match ended {
+        End::Done(text) if !verify::blocks(&runbook, &block.id).is_empty() => {
+            let (more, end) = verify::verify(ctx, store, picked, &runbook, request.n, watch, cancel.as_mut()).await?;
+            events.extend(more);
+            match end {
+                End::Verified(how) if !text.is_empty() => End::Verified(format!("{text}; {how}")),
+                end => end,
+            }
+        }
+        other => other,
+    };
+    Ok(Executed { id: picked.brief.id, number: picked.brief.number, n: request.n, events, end })
+}
+
+fn find(incident: &Incident, n: u64) -> Result<&Action, AppError> {
+    let missing = || Refusal::NoSuch { number: incident.number, what: format!("action a{n}") };
+    Ok(incident.action(n).ok_or_else(missing)?)
+}
+
+fn busy(number: u64) -> AppError {
+    AppError::refused("an action is being executed right now, by another process")
+        .hint(format!("See how it goes with `blotter show {number}`, and try again when it is done."))
+}
+
+/// What an approved request says.
+fn arguments(action: &Action) -> Arguments {
+    action.arguments.as_object().cloned().unwrap_or_default()
+}
+
+struct Gate<'a> {
+    picked: &'a Picked,
+    request: &'a Request,
+    runbook: &'a Runbook,
+    block: &'a ActionBlock,
+    watch: Watch<'a>,
+}
+
+impl Gate<'_> {
+    /// Everything between the command and the outcome of the call.
+    async fn pass(&self, ctx: &Ctx, store: &mut Store, cancel: Pin<&mut impl Future<Output = ()>>) -> Result<(Vec<Event>, End), AppError> {
+        let n = self.request.n;
+        // Not allowed is not allowed, whatever the world looks like.
+        would(ctx, store, self.picked, Command::Start { n, before: Value::Null, source: Source::default() })?;
+        let aws = Aws::new(ctx.aws.clone());
+        let (looked, mut events) = look::look(ctx, store, self.picked, self.runbook, self.block, self.watch.probes, cancel).await?;
+        let action = find(&looked.incident, n)?.clone();
+        let prepared = self.still(ctx, &aws, store, &looked, &action).await?;
+        let Some(lock) = store.execution_lock()? else { return Err(busy(looked.incident.number)) };
+        if action.kind == "manual" {
+            let (more, end) = self.by_hand(ctx, store, prepared)?;
+            drop(lock);
+            return Ok((after(events, more), end));
+        }
+        let start = Command::Start { n, before: prepared.before.clone(), source: prepared.source };
+        events.extend(carry(ctx, store, self.picked, start, Vec::new())?.events);
+        (self.watch.tell)(&action.text);
+        let ended = perform::perform(&aws, &action.kind, &arguments(&action), &prepared.before, self.request.within).await;
+        let (more, end) = self.outcome(ctx, store, &action, ended, false)?;
+        drop(lock);
+        events.extend(more);
+        Ok((events, end))
+    }
+
+    /// The request as it stands now, when nothing of it moved; a stale one is recorded as such.
+    async fn still(&self, ctx: &Ctx, aws: &Aws, store: &mut Store, looked: &look::Looked, action: &Action) -> Result<Prepared, AppError> {
+        let approved = arguments(action);
+        let reason = match look::insist(looked, self.block, looked.incident.number) {
+            Err(e) if e.kind() == ErrorKind::Refused => e.to_string(),
+            Err(e) => return Err(e),
+            Ok(()) => {
+                let by_hand: Arguments =
+                    approved.iter().filter(|(k, _)| action.by_hand.contains(k)).map(|(k, v)| (k.clone(), v.clone())).collect();
+                let asked = resolve::Asked { runbook: self.runbook, block: self.block, by_hand: &by_hand, approved: Some(&approved) };
+                match resolve::resolve(ctx, aws, store, looked, &asked).await {
+                    Err(Stop::Error(e)) => return Err(e),
+                    Err(Stop::World(reason, _)) => reason,
+                    Ok(prepared) => {
+                        elsewhere(&approved, &prepared.arguments)?;
+                        let moved = resolve::moved(&approved, &prepared.arguments);
+                        if moved.is_empty() {
+                            return Ok(prepared);
+                        }
+                        moved.join("; ")
+                    }
+                }
+            }
+        };
+        let (number, n) = (looked.incident.number, action.n);
+        carry(ctx, store, self.picked, Command::Stale(ActionStale { n, reason: reason.clone() }), Vec::new())?;
+        Err(AppError::refused(format!("{} is stale, nothing was changed: {reason}", name(number, n)))
+            .hint(format!("If it is still wanted: `blotter propose {} -i {number}`, and have that approved.", action.block)))
+    }
+
+    /// A person did it: the start and the end are one.
+    fn by_hand(&self, ctx: &Ctx, store: &mut Store, prepared: Prepared) -> Result<(crate::app::change::Changed, End), AppError> {
+        let n = self.request.n;
+        let said = self.request.note.clone().filter(|s| !s.trim().is_empty());
+        let text = said.clone().unwrap_or_else(|| "done by hand".to_owned());
+        let done = ActionSucceeded { n, result: json!({ "note": said }), text: text.clone(), reconciled: false };
+        let stream = StreamId::incident(self.picked.brief.id);
+        let start = Command::Start { n, before: prepared.before, source: prepared.source };
+        let changed = carry(ctx, store, self.picked, start, vec![(stream, Facts::from(done))])?;
+        Ok((changed, End::Done(text)))
+    }
+
+    /// Writes down how the call ended.
+    fn outcome(
+        &self,
+        ctx: &Ctx,
+        store: &mut Store,
+        action: &Action,
+        ended: Ended,
+        reconciled: bool,
+    ) -> Result<(Vec<Event>, End), AppError> {
+        let n = action.n;
+        let (command, end) = match ended {
+            Ended::Done { result, text } => {
+                (Command::Succeeded(ActionSucceeded { n, result, text: text.clone(), reconciled }), End::Done(text))
+            }
+            Ended::Failed { result, error } => {
+                (Command::Failed(ActionFailed { n, error: error.clone(), result, reconciled }), End::Failed(error))
+            }
+            Ended::Unknown { error } => (Command::Unknown(ActionUnknown { n, error: error.clone() }), End::Unknown(error)),
+        };
+        let said = match &end {
+            End::Done(t) => format!("done: {t}"),
+            End::Failed(t) => format!("failed: {t}"),
+            other => format!("unknown: {other:?}"),
+        };
+        (self.watch.tell)(&said);
+        let beside = match &end {
+            // Where nothing verifies it, this is all that will ever be known of it.
+            End::Done(_) if verify::blocks(self.runbook, &action.block).is_empty() => {
+                verify::deploy(ctx, store, self.picked, action, ctx.now(), false)?.into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        let changed = carry(ctx, store, self.picked, command, beside).map_err(|e| {
+            let number = self.picked.brief.number;
+            AppError::told(e.kind(), format!("the call was made ({said}), and that could not be recorded: {e}"))
+                .hint(format!("Write it down. Once the ledger works again, `blotter execute {}` looks and records it.", name(number, n)))
+        })?;
+        Ok((changed.events, end))
+    }
+
+    /// Looks whether a change was made whose outcome nobody knows. Never makes it.
+    async fn reconcile(&self, ctx: &Ctx, store: &mut Store, action: &Action) -> Result<(Vec<Event>, End), AppError> {
+        let Some(lock) = store.execution_lock()? else { return Err(busy(self.picked.brief.number)) };
+        // Under the lock: it may have been recorded a moment ago.
+        let incident = current(store, self.picked)?;
+        let action = find(&incident, action.n)?;
+        if !matches!(action.progress, Progress::Started | Progress::Unknown { .. }) {
+            return Err(busy(incident.number));
+        }
+        (self.watch.tell)("its outcome was never recorded: looking whether the change was made");
+        let (aws, arguments) = (Aws::new(ctx.aws.clone()), arguments(action));
+        let text = |key: &str| arguments.get(key).and_then(Value::as_str).unwrap_or_default();
+        let ended = match resolve::identity(&aws, text("region"), Some(text("account"))).await {
+            Ok(_) => perform::reconcile(&aws, &action.kind, &arguments, &self.before(store)?).await,
+            Err(e) if e.kind() == ErrorKind::Refused => return Err(e),
+            Err(e) => Ended::Unknown { error: e.to_string() },
+        };
+        let done = match ended {
+            // It is recorded as unknown already, and nothing new is known.
+            Ended::Unknown { error } if matches!(action.progress, Progress::Unknown { .. }) => (Vec::new(), End::Unknown(error)),
+            Ended::Unknown { error } => {
+                let error = format!("its outcome was never recorded, and {error}");
+                self.outcome(ctx, store, action, Ended::Unknown { error }, true)?
+            }
+            ended => self.outcome(ctx, store, action, ended, true)?,
+        };
+        drop(lock);
+        Ok(done)
+    }
+
+    /// What was read of the world just before the call.
+    fn before(&self, store: &Store) -> Result<Value, AppError> {
+        let events = store.load(&StreamId::incident(self.picked.brief.id))?;
+        let started = events.iter().rev().find_map(|e| match &e.facts {
+            Facts::ActionStarted(x) if x.n == self.request.n => Some(x.before.clone()),
+            _ => None,
+        });
+        Ok(started.unwrap_or(Value::Null))
+    }
+}
+
+/// Refuses to act in another place than the approved one: that is our own side, the approval still stands.
+fn elsewhere(approved: &Arguments, now: &Arguments) -> Result<(), AppError> {
+    for key in ["account", "region", "endpoint"] {
+        if approved.get(key) != now.get(key) {
+            let said = |a: &Arguments| a.get(key).and_then(Value::as_str).unwrap_or("none").to_owned();
+            return Err(AppError::refused(format!("another {key} than the approved one: {}, approved {}", said(now), said(approved)))
+                .hint("Nothing was changed. Use the profile, region and endpoint it was approved for, or propose it anew."));
+        }
+    }
+    Ok(())
+}

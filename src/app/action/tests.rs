@@ -1,0 +1,157 @@
+//! The gate against the simulated stack: what runs, what does not, and what is written down.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::*;
+use crate::app::Clock;
+use crate::app::deploys::{self, RecordRequest};
+use crate::app::drill::Drill;
+use crate::app::page::{self, OpenRequest};
+use crate::app::select::pick;
+use crate::config::{Config, Person};
+use crate::record::action::{Action, ActionStatus, Progress as Went};
+use crate::record::actor::Actor;
+use crate::record::deploy::Deploys;
+use crate::record::event::DeployStatus;
+use crate::record::incident::Status;
+use crate::record::time::Timestamp;
+use crate::simulator::Simulator;
+
+mod gate;
+mod kinds;
+mod unknown;
+
+/// A broken stack, a drill's ledger in a folder of its own, and an incident that was opened on it.
+struct Bench {
+    folder: tempfile::TempDir,
+    drill: Drill,
+}
+
+fn person(name: &str) -> Actor {
+    Actor { name: name.to_owned(), is_person: true, via: "flag".to_owned() }
+}
+
+impl Bench {
+    /// Breaks the stack as `scenario` says and opens `runbook` on it. The clock stands still until it is turned.
+    async fn open(runbook: &str, scenario: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let now: Timestamp = "2026-03-22T02:13:00Z".parse().unwrap();
+        let clock = Clock::simulated(Arc::new(move || now), Arc::new(|_| {}));
+        let mut config = Config { store: folder.path().join("none.db"), exports: folder.path().join("exports"), ..Config::default() };
+        for name in ["T-OPS", "T-JOSH", "T-ANN"] {
+            config.people.insert(name.to_owned(), Person::default());
+        }
+        let aws = crate::aws::Settings::new(clock.as_fn());
+        let base = Ctx { config, clock, actor: person("T-OPS"), drill: false, aws, flag_vars: Vec::new() };
+        let store: PathBuf = folder.path().join("drill.db");
+        let drill = Drill::start(&base, runbook, Some(scenario), Some(store)).unwrap();
+        let bench = Self { folder, drill };
+        bench.known_good();
+        let request = OpenRequest { runbook: runbook.to_owned(), ..OpenRequest::default() };
+        page::open(&bench.drill.ctx, &request, &|_| {}, std::future::pending()).await.unwrap();
+        bench
+    }
+
+    async fn dead_lambda() -> Self {
+        Self::open("INC-001", "INC-001").await
+    }
+
+    fn known_good(&self) {
+        let request = RecordRequest {
+            function: Some("mission-control-api".to_owned()),
+            alias: Some("prod".to_owned()),
+            version: "41".to_owned(),
+            from: Some("40".to_owned()),
+            status: DeployStatus::Good,
+            commit: None,
+            note: None,
+            by: None,
+            at: Some("2026-03-20T00:00:00Z".parse().unwrap()),
+            status_only: false,
+        };
+        deploys::record(&self.drill.ctx, request).unwrap();
+    }
+
+    fn stack(&self) -> &Simulator {
+        &self.drill.stack
+    }
+
+    fn as_(&self, actor: Actor) -> Ctx {
+        Ctx { actor, ..self.drill.ctx.clone() }
+    }
+
+    fn store(&self) -> Store {
+        self.drill.ctx.append().unwrap()
+    }
+
+    async fn propose(&self, block: &str, set: &[(&str, &str)]) -> Result<Acted, AppError> {
+        let set = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (mut store, request) = (self.store(), ProposeRequest { block: block.to_owned(), set });
+        let picked = pick(&store, None).unwrap();
+        propose(&self.as_(person("T-OPS")), &mut store, &picked, &request, SILENT, std::future::pending()).await
+    }
+
+    fn approve(&self, who: Actor, n: u64) -> Result<Acted, AppError> {
+        let mut store = self.store();
+        let picked = pick(&store, None).unwrap();
+        let incident = current(&store, &picked).unwrap();
+        let a = incident.action(n).unwrap();
+        approve(&self.as_(who), &mut store, &picked, Sighted { n, hash: a.hash, head: incident.head }, None)
+    }
+
+    async fn execute(&self, n: u64) -> Result<Executed, AppError> {
+        self.execute_with(person("T-OPS"), ExecuteRequest::new(n)).await
+    }
+
+    async fn execute_with(&self, who: Actor, request: ExecuteRequest) -> Result<Executed, AppError> {
+        let mut store = self.store();
+        let picked = pick(&store, None).unwrap();
+        execute(&self.as_(who), &mut store, &picked, &request, SILENT, std::future::pending()).await
+    }
+
+    /// Proposes `block` and has it approved.
+    async fn ready(&self, block: &str) {
+        self.propose(block, &[]).await.unwrap();
+        self.approve(person("T-JOSH"), 1).unwrap();
+    }
+
+    fn incident(&self) -> Incident {
+        let store = self.store();
+        current(&store, &pick(&store, None).unwrap()).unwrap()
+    }
+
+    fn action(&self, n: u64) -> Action {
+        self.incident().action(n).unwrap().clone()
+    }
+
+    fn status(&self, n: u64) -> ActionStatus {
+        self.action(n).status(self.drill.ctx.now(), false)
+    }
+
+    /// Types of the incident's events from the proposal on, evidence and escalations left out.
+    fn story(&self) -> Vec<String> {
+        let store = self.store();
+        let events = store.load(&StreamId::incident(pick(&store, None).unwrap().brief.id)).unwrap();
+        let kinds = events.into_iter().map(|e| e.header.kind).skip_while(|k| k != "action.proposed");
+        kinds.filter(|k| !k.starts_with("evidence.") && !k.starts_with("escalation.")).collect()
+    }
+
+    /// Version, weights and revision of the alias.
+    fn alias(&self) -> crate::simulator::world::Alias {
+        self.stack().edit(|w| w.functions["mission-control-api"].aliases["prod"].clone())
+    }
+
+    fn turn(&self, ms: u64) {
+        let clock = self.drill.ctx.clock.clone();
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(clock.sleep(ms)));
+    }
+}
+
+const SILENT: Watch<'static> = Watch { probes: &|_| {}, tell: &|_| {} };
+
+fn deploys_of(store: &Store) -> Vec<(Option<String>, String, DeployStatus, String)> {
+    let stream = StreamId::deploy("121546003735", "us-east-1", "mission-control-api", "prod");
+    let all = Deploys::fold(&store.load(&stream).unwrap());
+    all.all().iter().map(|d| (d.facts.from.clone(), d.facts.to.clone(), d.facts.status, d.facts.source.clone())).collect()
+}
