@@ -53,7 +53,7 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
     if conn.is_readonly("main").unwrap_or(true) {
         return Err(StoreError::ReadOnly);
     }
-    configure(&conn, settings)?;
+    configure(&conn, settings).map_err(|e| foreign(path, e))?;
     conn.set_transaction_behavior(TransactionBehavior::Immediate);
     let format = check_marks(path, &conn).map_err(|e| if writable(folder(path)) { e } else { StoreError::ReadOnly })?;
     if format > schema::FORMAT {
@@ -95,7 +95,7 @@ pub(super) fn reading(path: &Path, settings: &Settings) -> Result<Opened, StoreE
     let presence = if live { Some(Presence::enter(&meta, false)?) } else { None };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let conn = Connection::open_with_flags(uri(&file, query)?, flags).map_err(|e| denied(path, e))?;
-    configure(&conn, settings)?;
+    configure(&conn, settings).map_err(|e| foreign(path, e))?;
     let format = check_marks(path, &conn)?;
     let mut notices = Vec::new();
     if format > schema::FORMAT {
@@ -221,14 +221,21 @@ fn check_modes(path: &Path, meta: &fs::Metadata) -> Result<Vec<String>, StoreErr
 
 fn check_marks(path: &Path, conn: &Connection) -> Result<i64, StoreError> {
     let not_ours = |why: String| StoreError::NotOurs { path: path.to_owned(), why };
-    let (application, format) = schema::marks(conn).map_err(|e| match e.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => not_ours("it is not an SQLite file".to_owned()),
-        _ => e.into(),
-    })?;
+    let (application, format) = schema::marks(conn).map_err(|e| foreign(path, e.into()))?;
     match application {
         schema::APPLICATION => Ok(format),
         0 if fs::metadata(path).is_ok_and(|m| m.len() == 0) => Err(not_ours("it is empty".to_owned())),
         other => Err(not_ours(format!("it is an SQLite file of another program (application id {other})"))),
+    }
+}
+
+/// Says of a file that SQLite cannot read what it is not.
+fn foreign(path: &Path, e: StoreError) -> StoreError {
+    match e {
+        StoreError::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            StoreError::NotOurs { path: path.to_owned(), why: "it is not an SQLite file".to_owned() }
+        }
+        other => other,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::store::{Filter, StoreError};
 
 /// List incidents, the active ones unless told otherwise
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter list                  what is open or mitigated\n  blotter list --all\n  blotter list --runbook INC-001 --status resolved")]
 pub struct Args {
     /// All of them, whatever their status
     #[arg(long, short, conflicts_with = "status")]

@@ -15,6 +15,7 @@ use crate::record::event::Facts;
 ///
 /// Windows such as "any 24 hours" need data from before the page: run this every ten minutes from cron or a timer.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter observe INC-002\n  */10 * * * * blotter observe --all --quiet      in crontab")]
 pub struct Args {
     /// One runbook
     #[arg(value_name = "RUNBOOK", required_unless_present = "all", conflicts_with = "all")]

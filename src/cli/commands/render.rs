@@ -14,6 +14,7 @@ use crate::store::StoreError;
 ///
 /// Owns only what stands between its markers, and writes nothing when nothing changed.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter render\n  blotter render --check        in a pipeline: exit 13 when a document is stale")]
 pub struct Args {
     /// Replace entries that somebody edited by hand
     #[arg(long)]

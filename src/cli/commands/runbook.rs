@@ -12,6 +12,7 @@ use crate::cli::ui::{Ui, plain};
 
 /// List, show or check runbooks
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter runbook list\n  blotter runbook show INC-001\n  blotter runbook check runbooks/INC-906-checkout.md")]
 pub struct Args {
     #[command(subcommand)]
     what: What,

@@ -14,6 +14,7 @@ use crate::store::StoreError;
 ///
 /// Run it every minute from cron or a timer. What a channel does not take is tried again by the next tick.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter tick\n  * * * * * blotter tick --quiet      in crontab")]
 pub struct Args {}
 
 /// Runs the command.
