@@ -289,9 +289,9 @@ fn private_copy(path: &Path) -> Result<(TempDir, PathBuf), StoreError> {
     Err(StoreError::Io { what: "cannot copy the ledger".to_owned(), source: io::Error::other("it keeps changing") })
 }
 
-/// The kind of network file system that `dir` lies on.
+/// The network file system whose number `statfs` gives; only the low 32 bits count.
 #[cfg(target_os = "linux")]
-pub(super) fn network(dir: &Path) -> Option<String> {
+pub(super) fn remote(magic: u64) -> Option<&'static str> {
     // From linux/magic.h and the file systems' own sources.
     const REMOTE: [(u64, &str); 12] = [
         (0x6969, "NFS"),
@@ -307,12 +307,19 @@ pub(super) fn network(dir: &Path) -> Option<String> {
         (0x0116_1970, "GFS2"),
         (0x7461_636F, "OCFS2"),
     ];
+    let magic = magic & 0xFFFF_FFFF;
+    REMOTE.iter().find(|(m, _)| *m == magic).map(|(_, name)| *name)
+}
+
+/// The kind of network file system that `dir` lies on.
+#[cfg(target_os = "linux")]
+pub(super) fn network(dir: &Path) -> Option<String> {
     const FUSE: u64 = 0x6573_5546;
-    let magic = rustix::fs::statfs(dir).ok()?.f_type as u64 & 0xFFFF_FFFF;
-    if let Some((_, name)) = REMOTE.iter().find(|(m, _)| *m == magic) {
-        return Some((*name).to_owned());
+    let magic = rustix::fs::statfs(dir).ok()?.f_type as u64;
+    if let Some(name) = remote(magic) {
+        return Some(name.to_owned());
     }
-    if magic != FUSE {
+    if magic & 0xFFFF_FFFF != FUSE {
         return None;
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
