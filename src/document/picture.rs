@@ -111,6 +111,9 @@ fn end_of(incident: &Incident, events: &[Event]) -> Timestamp {
     }
 }
 
+/// The points of a series.
+type Curve = Vec<(Timestamp, f64)>;
+
 struct Picture<'a> {
     incident: &'a Incident,
     events: &'a [Event],
@@ -414,7 +417,7 @@ impl Picture<'_> {
 
     /// Series of more than one number, each in its own row.
     fn readings(&mut self) {
-        let mut all: Vec<((&str, &str), Vec<(Timestamp, f64)>)> = Vec::new();
+        let mut all: Vec<((&str, &str), Curve)> = Vec::new();
         for e in &self.incident.evidence {
             let EvidenceKind::Observed(o) = &e.what else { continue };
             for r in o.readings.iter().filter(|r| o.started_at <= self.end && r.value.is_finite()) {

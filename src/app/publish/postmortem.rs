@@ -126,13 +126,13 @@ impl Paths {
         [&self.markdown, &self.html, &self.svg]
     }
 
-    /// The Markdown begins with a section made at the incident's head, and what is made from it is not older.
+    /// The Markdown begins with a section made at the incident's head, and the page that is made from it is not older.
     fn are_current(&self, brief: &Brief) -> bool {
         let begins = format!("<!-- blotter:begin postmortem/{}/header at={} ", brief.id, brief.head.seq);
         let mut start = vec![0; begins.len()];
         let is_current = fs::File::open(&self.markdown).and_then(|mut f| f.read_exact(&mut start)).is_ok() && start == begins.as_bytes();
         let changed = |p: &Path| fs::metadata(p).and_then(|m| m.modified());
         let Ok(markdown) = changed(&self.markdown) else { return false };
-        is_current && [&self.html, &self.svg].iter().all(|p| changed(p).is_ok_and(|at| at >= markdown))
+        is_current && changed(&self.html).is_ok_and(|at| at >= markdown)
     }
 }
