@@ -91,6 +91,7 @@ commands! {
     runbook::Runbook,
     redact::Redact,
     render::Render,
+    postmortem::Postmortem,
     verify::Verify,
     export::Export,
     rebuild::Rebuild,
