@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::app::{Clock, Ctx};
-use crate::config::{self, Environment, Overrides};
+use crate::config::{self, ConfigError, Environment, Overrides};
 use error::CliError;
 use exit::Exit;
 use ui::Ui;
 
+pub mod chat;
 pub mod commands;
 pub mod error;
 pub mod exit;
@@ -18,8 +19,11 @@ pub mod json;
 pub mod line;
 pub mod markdown;
 pub mod page;
+pub mod pager;
 pub mod plan;
+pub mod text;
 pub mod ui;
+pub mod watch;
 
 /// Keeps the record of an incident for the person on call
 ///
@@ -30,7 +34,7 @@ pub mod ui;
     name = "blotter",
     version,
     max_term_width = 100,
-    after_help = "Examples:\n  blotter open INC-001          page time: opens the incident and runs its probes\n  blotter show                  where we are, what is known, what is next\n  blotter propose rollback      plans the rollback; T-JOSH approves, then `blotter execute a1`\n  blotter drill INC-001 --auto  rehearses it all against a simulator\n\nExit codes: 0 ok, 1 failed, 2 usage, 10 unmet, 11 unknown, 12 refused, 13 not verified, 130 interrupted."
+    after_help = "Examples:\n  blotter open INC-001          page time: opens the incident and runs its probes\n  blotter show                  where we are, what is known, what is next\n  blotter propose rollback      plans the rollback; T-JOSH approves, then `blotter execute a1`\n  blotter drill INC-001 --auto  rehearses it all against a simulator\n\nExit codes: 0 ok, 1 failed, 2 usage, 10 unmet, 11 unknown, 12 refused, 13 not verified, 130 interrupted.\n\nEnvironment: BLOTTER_STORE, BLOTTER_CONFIG, BLOTTER_ACTOR, BLOTTER_PROFILE, BLOTTER_REGION, BLOTTER_ACCOUNT as the options say; BLOTTER_PAGER (or PAGER) shows long pages; NO_COLOR, CLICOLOR, TERM=dumb and COLUMNS are heeded."
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -98,7 +102,10 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let args: Vec<_> = std::env::args_os().collect();
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(shell) = env.get(commands::completions::ASK) {
+        return commands::completions::answer(&env, shell, args).into();
+    }
     let wants_json = args.iter().any(|a| a == "--json");
     let parsed = Cli::command().try_get_matches_from(&args).and_then(|m| Cli::from_arg_matches(&m));
     let cli = match parsed {
@@ -144,24 +151,74 @@ fn run(ui: &Ui, env: &Environment, cli: Cli) -> Result<Exit, CliError> {
         account: g.account,
         vars: g.vars,
     };
-    if let Some(done) = cli.command.before_settings(ui, env)? {
+    let start = Start { env, over, drill: g.drill };
+    if let Some(done) = cli.command.before_settings(ui, &start)? {
         return Ok(done);
     }
-    let config = config::load(env, &over)?;
-    let actor = config.actor(over.actor.as_deref(), env);
-    let clock = Clock::system();
-    let aws = crate::aws::Settings { profile: config.aws.profile.clone(), ..crate::aws::Settings::new(clock.as_fn()) };
-    let flag_vars = over.vars.iter().map(|(n, _)| n.clone()).collect();
-    let ctx = Ctx { config, clock, actor, drill: g.drill, aws, flag_vars };
+    let ctx = start.ctx()?;
     cli.command.run(ui, &ctx, env)
+}
+
+/// What the process was started with, before any settings were read.
+#[derive(Clone, Debug)]
+pub struct Start<'a> {
+    /// The environment.
+    pub env: &'a Environment,
+    /// What the command line says about settings.
+    pub over: Overrides,
+    /// `--drill`.
+    pub drill: bool,
+}
+
+impl Start<'_> {
+    /// Reads the settings and finds out who acts.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub fn ctx(&self) -> Result<Ctx, ConfigError> {
+        let config = config::load(self.env, &self.over)?;
+        let actor = config.actor(self.over.actor.as_deref(), self.env);
+        let clock = Clock::system();
+        let aws = crate::aws::Settings { profile: config.aws.profile.clone(), ..crate::aws::Settings::new(clock.as_fn()) };
+        let flag_vars = self.over.vars.iter().map(|(n, _)| n.clone()).collect();
+        Ok(Ctx { config, clock, actor, drill: self.drill, aws, flag_vars })
+    }
+}
+
+/// A runtime that does not wait for what hangs when it ends: a name that is still being looked up would keep the
+/// process for as long as the resolver likes.
+#[derive(Debug)]
+pub struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Runtime {
+    /// Runs `work` to its end.
+    pub fn block_on<F: Future>(&self, work: F) -> F::Output {
+        self.0.as_ref().unwrap_or_else(|| unreachable!("it is taken only when dropped")).block_on(work)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(rt) = self.0.take() {
+            rt.shutdown_background();
+        }
+    }
 }
 
 /// A runtime for the commands that ask the world.
 ///
 /// # Errors
 /// The operating system gives no threads.
-pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+pub fn runtime() -> Result<Runtime, CliError> {
+    Ok(Runtime(Some(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)))
+}
+
+/// Runs `work` in a [`Runtime`] of its own.
+///
+/// # Errors
+/// As [`runtime`].
+pub fn block_on<F: Future>(work: F) -> Result<F::Output, CliError> {
+    Ok(runtime()?.block_on(work))
 }
 
 /// Completes at Ctrl-C; never, when the signal cannot be watched.
@@ -170,3 +227,6 @@ pub async fn interrupted() {
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,4 +6,7 @@
 pub mod deploy_log;
 pub mod escape;
 pub mod governance_log;
+pub mod html;
 pub mod managed;
+pub mod picture;
+pub mod postmortem;

@@ -12,9 +12,11 @@ use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use serde_json::{Map, Value};
 
 mod keys;
+mod preview;
 mod rules;
 mod stream;
 
+pub use preview::Finding;
 pub use stream::RedactStream;
 
 /// How many places each rule took out.

@@ -14,4 +14,6 @@ pub mod model;
 pub mod parse;
 pub mod signal;
 pub mod template;
+#[cfg(test)]
+mod testing;
 pub mod window;

@@ -254,3 +254,6 @@ fn first_event(conn: &Connection) -> Result<LedgerInfo, StoreError> {
         _ => Err(StoreError::Corrupt("it does not begin with `ledger.created`".to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests;

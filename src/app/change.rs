@@ -1,11 +1,14 @@
 //! One change to one incident: read, decide and append under the lock, then see what fell due.
 
+use std::borrow::Cow;
+
 use super::select::Picked;
 use super::{AppError, Ctx, escalation};
 use crate::record::event::{Event, Facts};
 use crate::record::id::{IncidentId, StreamId};
 use crate::record::incident::Incident;
 use crate::record::incident::decide::{Asked, Command, decide};
+use crate::redact::Counts;
 use crate::store::Store;
 
 /// What a change did.
@@ -19,13 +22,36 @@ pub struct Changed {
     pub events: Vec<Event>,
 }
 
-/// Carries out a command.
+/// Carries out a command, secrets taken out of what people wrote.
 ///
 /// # Errors
 /// A refusal, or a failure to read or write; nothing is acknowledged then.
-pub fn carry_out(ctx: &Ctx, store: &mut Store, picked: &Picked, command: Command) -> Result<Changed, AppError> {
+pub fn carry_out(ctx: &Ctx, store: &mut Store, picked: &Picked, mut command: Command) -> Result<Changed, AppError> {
+    let redactor = ctx.redactor()?;
+    for text in written(&mut command) {
+        if let Cow::Owned(clean) = redactor.redact_text(text, &mut Counts::new()) {
+            *text = clean;
+        }
+    }
     let running = store.is_executing();
     change(ctx, store, picked, |asked, incident, events| Ok(decide(incident, events, &Asked { running, ..asked }, command)?))
+}
+
+/// The texts that a person wrote freely; names, ids and what is signed are not among them.
+fn written(command: &mut Command) -> Vec<&mut String> {
+    match command {
+        Command::Note { text, .. } | Command::AddFollowup { text, .. } => vec![text],
+        Command::Correct { text, reason, .. } => vec![text, reason],
+        Command::Attach(a) => std::iter::once(&mut a.name).chain(&mut a.note).collect(),
+        Command::Severity { reason, .. }
+        | Command::Mitigate { reason, .. }
+        | Command::Dismiss { reason }
+        | Command::Reopen { reason }
+        | Command::Link { reason, .. } => vec![reason],
+        Command::Resolve(r) => vec![&mut r.summary, &mut r.impact],
+        Command::HandOff { note, .. } | Command::FinishFollowup { note, .. } => note.iter_mut().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Appends what `decide` makes of the incident's state, under the ledger's lock.

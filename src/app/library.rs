@@ -44,6 +44,24 @@ pub fn all(config: &Config) -> Result<Vec<Entry>, AppError> {
     Ok(entries)
 }
 
+/// Id and title of every runbook by its heading alone, those of the folder first; quick, for completion.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn headings(config: &Config) -> Result<Vec<(String, String)>, AppError> {
+    let own = files(config)?.into_iter().filter_map(|p| std::fs::read_to_string(p).ok());
+    let mut out: Vec<(String, String)> = Vec::new();
+    for text in own.chain(builtin::all().iter().map(|(_, t)| (*t).to_owned())) {
+        let heading = text.lines().find_map(|l| l.strip_prefix("# ")).and_then(|h| h.split_once(':'));
+        if let Some((id, title)) = heading
+            && !out.iter().any(|(known, _)| known == id.trim())
+        {
+            out.push((id.trim().to_owned(), title.trim().to_owned()));
+        }
+    }
+    Ok(out)
+}
+
 /// Reads one file's bytes.
 pub fn entry(path: String, bytes: impl Into<Vec<u8>>) -> Entry {
     let (text, parsed) = parse_file(bytes.into());
@@ -119,4 +137,16 @@ fn files(config: &Config) -> Result<Vec<PathBuf>, AppError> {
         read.filter_map(Result::ok).map(|f| f.path()).filter(|p| p.extension().is_some_and(|x| x == "md")).collect();
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_utf_8_is_one_that_has_a_fault() {
+        let e = entry("x.md".to_owned(), b"# T-1: Gr\xfc\xdfe\n".to_vec());
+        assert_eq!((e.errors, e.runbook.is_none(), id_of(&e).as_deref()), (1, true, Some("T-1")));
+        assert!(e.faults[0].starts_with("x.md:1:10: error: not UTF-8"), "{}", e.faults[0]);
+    }
 }

@@ -7,11 +7,17 @@ use std::path::{Path, PathBuf};
 
 use super::change::fold;
 use super::{AppError, Ctx, ErrorKind};
+use crate::document::governance_log::{Checkpoint, Context};
 use crate::document::managed::{Entry, Fault, Found, merge, scan};
 use crate::document::{deploy_log, governance_log};
+use crate::record::brief::Brief;
 use crate::record::deploy::Deploys;
+use crate::record::event::Event;
 use crate::record::id::StreamId;
+use crate::record::incident::Incident;
 use crate::store::{Filter, Store};
+
+pub mod postmortem;
 
 /// How to render.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +44,10 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    fn of(path: PathBuf) -> Self {
+        Self { path, added: Vec::new(), changed: Vec::new(), unknown: Vec::new(), faults: Vec::new() }
+    }
+
     /// True when the file is not what the record says.
     pub fn is_stale(&self) -> bool {
         !self.added.is_empty() || !self.changed.is_empty()
@@ -51,7 +61,30 @@ impl Rendered {
 pub fn render(ctx: &Ctx, store: &Store, request: RenderRequest) -> Result<Vec<Rendered>, AppError> {
     let governance = lay(ctx, "GOVERNANCE-LOG.md", governance_log::PREAMBLE, request, |found| incidents(store, found))?;
     let deploys = lay(ctx, "DEPLOY-LOG.md", deploy_log::PREAMBLE, request, |found| deploys(store, found))?;
-    Ok(vec![governance, deploys])
+    let mut done = vec![governance, deploys];
+    done.extend(postmortem::all(ctx, store, request)?);
+    Ok(done)
+}
+
+/// An incident with what a document says of its ledger.
+struct Told {
+    incident: Incident,
+    events: Vec<Event>,
+    checkpoint: Option<Checkpoint>,
+}
+
+impl Told {
+    fn context<'a>(&self, ledger: &'a str) -> Context<'a> {
+        Context { ledger, checkpoint: self.checkpoint }
+    }
+}
+
+fn told(store: &Store, brief: &Brief) -> Result<Told, AppError> {
+    let stream = StreamId::incident(brief.id);
+    let events = store.load(&stream)?;
+    let incident = fold(&events)?;
+    let covering = store.checkpoint_for(&stream, incident.head.seq)?;
+    Ok(Told { incident, events, checkpoint: covering.map(|c| Checkpoint { size: c.size, root: c.root }) })
 }
 
 /// An entry in the file that is up to date and whole need not be made anew.
@@ -67,12 +100,8 @@ fn incidents(store: &Store, found: &BTreeMap<String, Found>) -> Result<Vec<Entry
         let body = if is_current(found, &id, brief.head.seq) {
             None
         } else {
-            let events = store.load(&stream)?;
-            let incident = fold(&events)?;
-            let covering = store.checkpoint_for(&stream, incident.head.seq)?;
-            let checkpoint = covering.map(|c| governance_log::Checkpoint { size: c.size, root: c.root });
-            let context = governance_log::Context { ledger: &store.ledger().id, checkpoint };
-            Some(governance_log::entry(&incident, &events, &context))
+            let told = told(store, &brief)?;
+            Some(governance_log::entry(&told.incident, &told.events, &told.context(&store.ledger().id)))
         };
         entries.push(Entry { id, order: brief.number, at: brief.head.seq, body });
     }
@@ -103,7 +132,7 @@ fn lay(
 ) -> Result<Rendered, AppError> {
     let path = ctx.export_path(name);
     let existing = read(&path)?;
-    let mut done = Rendered { path, added: Vec::new(), changed: Vec::new(), unknown: Vec::new(), faults: Vec::new() };
+    let mut done = Rendered::of(path);
     let found = match existing.as_deref().map(scan).transpose() {
         Ok(f) => f.unwrap_or_default().into_iter().map(|f| (f.id.clone(), f)).collect(),
         Err(faults) => {

@@ -141,7 +141,12 @@ fn usable(ctx: &Ctx) -> Result<(Vec<Runbook>, Vec<String>), AppError> {
     Ok((runbooks, unusable))
 }
 
-fn job<'a>(ctx: &Ctx, r: &'a Runbook, probes: Vec<&'a Probe>, known: &BTreeMap<String, crate::record::deploy::DeployFacts>) -> Job<'a> {
+pub(super) fn job<'a>(
+    ctx: &Ctx,
+    r: &'a Runbook,
+    probes: Vec<&'a Probe>,
+    known: &BTreeMap<String, crate::record::deploy::DeployFacts>,
+) -> Job<'a> {
     Job {
         runbook: r,
         vars: effective_vars(ctx, r),

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::Start;
 use super::error::CliError;
 use super::exit::Exit;
 use super::json;
@@ -18,13 +19,15 @@ use crate::record::time::Timestamp;
 use crate::store::Store;
 
 macro_rules! commands {
-    ($($(#[doc = $doc:literal])* $module:ident :: $variant:ident),* $(,)?) => {
+    (without settings { $($early:ident :: $earlier:ident),* $(,)? } $($module:ident :: $variant:ident),* $(,)?) => {
         $(pub mod $module;)*
+        $(pub mod $early;)*
 
         /// The commands.
         #[derive(Debug, Subcommand)]
         pub enum Command {
-            $($(#[doc = $doc])* $variant($module::Args),)*
+            $($variant($module::Args),)*
+            $($earlier($early::Args),)*
         }
 
         impl Command {
@@ -37,14 +40,27 @@ macro_rules! commands {
                 let _ = env;
                 let done = match self {
                     $(Self::$variant(args) => $module::run(ui, ctx, args),)*
+                    $(Self::$earlier(_) => Err(CliError::usage("this command has no place in a drill").hint("Type it in a shell.")),)*
                 };
                 done.map_err(|e| if ctx.drill { e.in_drill() } else { e })
+            }
+
+            /// Runs the command if it needs no settings.
+            ///
+            /// # Errors
+            /// Whatever the command says.
+            pub fn before_settings(&self, ui: &Ui, start: &Start<'_>) -> Result<Option<Exit>, CliError> {
+                match self {
+                    $(Self::$earlier(args) => $early::run(ui, start, args).map(Some),)*
+                    _ => Ok(None),
+                }
             }
         }
     };
 }
 
 commands! {
+    without settings { init::Init, doctor::Doctor, completions::Completions, man::Man }
     open::Open,
     ack::Ack,
     collect::Collect,
@@ -73,22 +89,14 @@ commands! {
     readings::Readings,
     deploy::Deploy,
     runbook::Runbook,
+    redact::Redact,
     render::Render,
+    postmortem::Postmortem,
     verify::Verify,
     export::Export,
     rebuild::Rebuild,
     backup::Backup,
     drill::Drill,
-}
-
-impl Command {
-    /// Runs the command if it needs no settings.
-    ///
-    /// # Errors
-    /// Whatever the command says.
-    pub fn before_settings(&self, _ui: &Ui, _env: &Environment) -> Result<Option<Exit>, CliError> {
-        Ok(None)
-    }
 }
 
 /// Which incident is meant.
@@ -167,6 +175,9 @@ pub fn finish(ui: &Ui, ctx: &Ctx, store: &Store, id: IncidentId, events: &[Event
     }
     if !line.is_empty() {
         ui.line(line)?;
+    }
+    if events.iter().any(|e| crate::record::timeline::line(e).contains("[redacted:")) {
+        ui.say("what looked like a secret was taken out before it was recorded");
     }
     tell_due(ui, ctx, events);
     Ok(exit)

@@ -72,7 +72,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, words: &[String]) -> Exit {
     if let Some(name) = &cli.global.actor {
         ctx.actor = ctx.config.actor(Some(name), &env);
     }
-    let ui = Ui { json: cli.global.json, quiet: ui.quiet || cli.global.quiet, ..ui.clone() };
+    let ui = Ui { json: cli.global.json, quiet: ui.quiet || cli.global.quiet, pager: None, ..ui.clone() };
     match cli.command.run(&ui, &ctx, &env) {
         Ok(exit) => exit,
         Err(e) => e.print(&ui),

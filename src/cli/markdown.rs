@@ -1,12 +1,15 @@
-//! A runbook for reading in a terminal: prose wrapped, typed blocks as one line each.
+//! A runbook for reading in a terminal: prose wrapped, typed blocks told in words.
 
-use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Parser, Tag, TagEnd};
 
 use super::ui::{Tone, Ui, plain};
+use block::Block;
+
+mod block;
 
 /// Renders Markdown for a terminal of the person's width.
 pub fn render(ui: &Ui, text: &str) -> String {
-    let mut page = Page { ui, out: String::new(), line: String::new(), lists: Vec::new(), code: None, heading: false };
+    let mut page = Page { ui, out: String::new(), line: String::new(), lists: Vec::new(), code: None, vars: toml::Table::new() };
     for event in Parser::new(text) {
         page.take(event);
     }
@@ -23,31 +26,25 @@ struct Page<'a> {
     lists: Vec<Option<u64>>,
     /// Info string and text of the fence we are in.
     code: Option<(String, String)>,
-    heading: bool,
+    /// Variables of the runbook, to show blocks with.
+    vars: toml::Table,
 }
 
 impl Page<'_> {
     fn take(&mut self, event: Event<'_>) {
         match event {
-            Event::Start(Tag::Heading { .. }) => {
-                self.flush();
-                self.heading = true;
-            }
-            Event::End(TagEnd::Heading(_)) => {
-                let text = plain(&std::mem::take(&mut self.line));
-                self.out.push_str(&format!("\n{}\n", self.ui.paint(Tone::Strong, &text)));
-                self.heading = false;
-            }
+            Event::Start(Tag::Heading { .. }) => self.flush(),
+            Event::End(TagEnd::Heading(level)) => self.heading(level),
             Event::Start(Tag::List(start)) => {
                 self.flush();
+                if self.lists.is_empty() {
+                    self.gap();
+                }
                 self.lists.push(start);
             }
             Event::End(TagEnd::List(_)) => {
                 self.flush();
                 self.lists.pop();
-                if self.lists.is_empty() {
-                    self.out.push('\n');
-                }
             }
             Event::Start(Tag::Item) => self.flush(),
             Event::End(TagEnd::Item) => self.flush(),
@@ -64,19 +61,18 @@ impl Page<'_> {
                     self.block(&info, &body);
                 }
             }
-            Event::End(TagEnd::Paragraph) => {
-                self.flush();
-                if self.lists.is_empty() {
-                    self.out.push('\n');
-                }
-            }
+            Event::Start(Tag::Paragraph) if self.lists.is_empty() => self.gap(),
+            Event::End(TagEnd::Paragraph) => self.flush(),
             Event::Text(t) => match &mut self.code {
                 Some((_, body)) => body.push_str(&t),
                 None => self.line.push_str(&t),
             },
             Event::Code(t) => self.line.push_str(&format!("`{t}`")),
             Event::SoftBreak | Event::HardBreak => self.line.push(' '),
-            Event::Rule => self.out.push_str("---\n"),
+            Event::Rule => {
+                self.gap();
+                self.out.push_str("---\n");
+            }
             _ => {}
         }
     }
@@ -104,50 +100,47 @@ impl Page<'_> {
         self.out.push_str(&wrap(&text, self.ui.width, &first, &rest));
     }
 
-    fn block(&mut self, info: &str, body: &str) {
-        match info.strip_prefix("toml ") {
-            Some(kind) => {
-                let summary = summary(kind.trim(), body);
-                self.out.push_str(&format!("{}\n", wrap(&plain(&summary), self.ui.width, "  > ", "    ").trim_end()));
-                self.out.push('\n');
-            }
-            None => {
-                for l in body.lines() {
-                    self.out.push_str(&format!("    {}\n", plain(l)));
-                }
-                self.out.push('\n');
-            }
+    /// Makes sure of one empty line above what follows.
+    fn gap(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
+            self.out.push('\n');
         }
     }
-}
 
-/// A typed block in one line: what it is, and what a person has to know of it.
-fn summary(kind: &str, body: &str) -> String {
-    let Ok(table) = body.parse::<toml::Table>() else { return format!("{kind} (cannot be read)") };
-    let text = |k: &str| table.get(k).and_then(|v| v.as_str()).map(str::to_owned);
-    let list = |k: &str| {
-        table
-            .get(k)
-            .and_then(|v| v.as_array())
-            .map(|a| a.iter().map(|x| x.as_str().map_or_else(|| x.to_string(), str::to_owned)).collect::<Vec<_>>().join(" and "))
-    };
-    let mut parts = vec![format!("{kind} {}", text("id").unwrap_or_default()).trim().to_owned()];
-    for key in ["kind", "from", "question", "text", "severity", "after", "to"] {
-        if let Some(v) = text(key) {
-            parts.push(if matches!(key, "kind" | "question" | "text") { v } else { format!("{key} {v}") });
+    fn heading(&mut self, level: HeadingLevel) {
+        use unicode_width::UnicodeWidthStr;
+        let text = plain(&std::mem::take(&mut self.line));
+        self.gap();
+        self.out.push_str(&format!("{}\n", self.ui.paint(Tone::Strong, &text)));
+        let under = match level {
+            HeadingLevel::H1 => "=",
+            HeadingLevel::H2 => "-",
+            _ => return,
+        };
+        self.out.push_str(&format!("{}\n", under.repeat(text.width().min(self.ui.width))));
+    }
+
+    fn block(&mut self, info: &str, body: &str) {
+        self.gap();
+        let Some(kind) = info.strip_prefix("toml ").map(str::trim) else {
+            for l in body.lines() {
+                self.out.push_str(&format!("    {}\n", plain(l)));
+            }
+            return;
+        };
+        let Ok(table) = body.parse::<toml::Table>() else {
+            self.out.push_str(&format!("  > {} (cannot be read)\n", plain(kind)));
+            return;
+        };
+        if let Some(toml::Value::Table(vars)) = table.get("vars").filter(|_| kind == "runbook") {
+            self.vars.clone_from(vars);
+        }
+        let block = Block { kind, table: &table, vars: &self.vars };
+        for (n, line) in block.lines().iter().enumerate() {
+            let (first, rest) = if n == 0 { ("  > ", "    ") } else { ("    - ", "      ") };
+            self.out.push_str(&wrap(&plain(line), self.ui.width, first, rest));
         }
     }
-    if let Some(e) = list("expect") {
-        parts.push(format!("expects {e}"));
-    }
-    if let Some(w) = text("within") {
-        parts.push(format!("within {w}"));
-    }
-    if let Some(from) = table.get("approve").and_then(|a| a.get("from")).and_then(|f| f.as_array()) {
-        let who: Vec<_> = from.iter().filter_map(|x| x.as_str()).collect();
-        parts.push(format!("needs the approval of {}", who.join(" or ")));
-    }
-    parts.join(" · ")
 }
 
 /// Fills lines up to `width` columns.
@@ -174,19 +167,4 @@ fn wrap(text: &str, width: usize, first: &str, rest: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Environment;
-
-    #[test]
-    fn prose_is_wrapped_and_blocks_are_told_in_a_line() {
-        let vars = [("COLUMNS".to_owned(), "40".to_owned())].into();
-        let ui = Ui { colour: false, ..Ui::new(&Environment { cwd: ".".into(), vars }, false, false, false) };
-        let text = "# T: Title\n\nOne two three four five six seven eight nine ten.\n\n1. first\n2. second\n\n```toml probe\nid = \"status\"\nkind = \"http\"\nexpect = [\"status == 200\"]\n```\n\n```sh\nrm x\n```\n";
-        let page = render(&ui, text);
-        assert!(page.contains("One two three four five six seven eight\nnine ten.\n"), "{page}");
-        assert!(page.contains("  1. first\n  2. second\n"), "{page}");
-        assert!(page.contains("  > probe status · http · expects status\n    == 200\n"), "{page}");
-        assert!(page.contains("    rm x\n"), "{page}");
-    }
-}
+mod tests;

@@ -10,7 +10,8 @@ use crate::record::timeline;
 use crate::record::verdict::Verdict;
 use crate::runbook::escalate::DueStatus;
 
-use super::ui::{Tone, Ui, plain, plain_lines, verdict_word};
+use super::text::columns;
+use super::ui::{Tone, Ui, fold, plain, plain_lines, verdict_word};
 
 /// The first line of every page: number, severity, runbook, status.
 pub fn headline(ui: &Ui, i: &Incident) -> String {
@@ -21,24 +22,35 @@ pub fn headline(ui: &Ui, i: &Incident) -> String {
         i.number,
         ui.paint(tone, &i.status.to_string()),
         ui.paint(Tone::Strong, &i.severity),
-        i.runbook.id,
+        plain(&i.runbook.id),
         plain(&i.title)
     )
 }
 
-/// One line of evidence: step, probe, verdict, what was seen, ref.
+/// Below this many columns a table is no table any more.
+const NARROW: usize = 60;
+
+/// One line of evidence: step, probe, verdict, what was seen, ref. What was seen goes on below where it is long.
 pub fn observed(ui: &Ui, o: &Observation, reference: &str) -> String {
     let (word, tone) = verdict_word(o.verdict);
     let step = o.step.map_or_else(|| " ".to_owned(), |s| s.to_string());
+    let (probe, seen) = (plain(&o.probe), plain(&o.observed));
+    if ui.folds && ui.width < NARROW {
+        let head = format!("  {step} {probe} {} {reference}", ui.paint(tone, word));
+        return format!("{}\n{}", head.trim_end(), fold(&format!("      {seen}"), ui.width, 0));
+    }
     // Wide enough for the longest word, before colour is put on.
     let word = ui.paint(tone, &Ui::fit(word, 7));
-    let room = ui.width.saturating_sub(2 + 2 + 1 + 20 + 1 + 8 + 1 + 5).max(20);
-    let mut line = format!("  {step} {} {word} {}", Ui::fit(&plain(&o.probe), 20), Ui::fit(&plain(&o.observed), room));
-    if !reference.is_empty() {
-        line.push(' ');
-        line.push_str(reference);
+    let lead = format!("  {step} {} {word} ", Ui::pad(&probe, 20));
+    let indent = columns(&lead);
+    let room = ui.width.saturating_sub(indent + 1 + 4).max(20);
+    let seen = if ui.folds { fold(&seen, room, 0) } else { seen };
+    let mut lines = seen.lines();
+    let mut out = format!("{lead}{} {reference}", Ui::pad(lines.next().unwrap_or(""), room)).trim_end().to_owned();
+    for l in lines {
+        out.push_str(&format!("\n{}{l}", " ".repeat(indent)));
     }
-    line.trim_end().to_owned()
+    out
 }
 
 /// One piece of evidence.
@@ -60,8 +72,23 @@ pub fn ago(ui: &Ui, at: Timestamp, now: Timestamp) -> String {
     if !ui.out_tty {
         return at.to_string();
     }
-    let ms = now.since(at);
-    if ms < 0 { format!("in {}", human_span(ms)) } else { format!("{} ago", human_span(ms - ms % 1000)) }
+    match now.since(at) {
+        ms if ms < -5_000 => format!("in {}", spoken(-ms)),
+        ms if ms < 5_000 => "just now".to_owned(),
+        ms => format!("{} ago", spoken(ms)),
+    }
+}
+
+/// A span the way it is said aloud, no finer than anybody cares: `40 s`, `4 min`, `3 h 5 min`, `2 days`.
+fn spoken(ms: i64) -> String {
+    let min = ms / 60_000;
+    match (ms / 1000, min, min / 60) {
+        (s, 0, _) => format!("{s} s"),
+        (_, m, 0) => format!("{m} min"),
+        (_, m, h) if h < 10 && m % 60 != 0 => format!("{h} h {} min", m % 60),
+        (_, _, h) if h < 48 => format!("{h} h"),
+        (_, _, h) => format!("{} days", h / 24),
+    }
 }
 
 /// The `next:` lines.
@@ -83,7 +110,9 @@ pub fn next(ui: &Ui, next: &[Next], now: Timestamp) -> String {
                 format!(" (since {})", clock(at))
             });
         }
-        out.push_str(&format!("{}{}\n        {}\n", ui.paint(Tone::Strong, label), plain(&n.command), ui.paint(Tone::Dim, &why)));
+        // A command stays on one line, to be copied.
+        out.push_str(&format!("{}{}\n", ui.paint(Tone::Strong, label), plain(&n.command)));
+        out.push_str(&ui.folded(&format!("        {}\n", ui.paint(Tone::Dim, &why)), 0));
     }
     out
 }
@@ -107,7 +136,7 @@ pub fn show(ui: &Ui, v: &View, with_timeline: bool) -> String {
         None => {}
     }
     for c in &i.severity_history {
-        out.push_str(&format!("severity {} -> {} {}: {}\n", c.from, c.to, ago(ui, c.at, v.now), plain(&c.reason)));
+        out.push_str(&format!("severity {} -> {} {}: {}\n", plain(&c.from), plain(&c.to), ago(ui, c.at, v.now), plain(&c.reason)));
     }
     if let Some((at, why)) = &i.mitigated {
         out.push_str(&format!("mitigated {}: {}\n", ago(ui, *at, v.now), plain(why)));
@@ -118,20 +147,21 @@ pub fn show(ui: &Ui, v: &View, with_timeline: bool) -> String {
     if let Some((at, why)) = &i.dismissed {
         out.push_str(&format!("dismissed {}: {}\n", ago(ui, *at, v.now), plain(why)));
     }
+    out = ui.folded(&out, 2);
     section(&mut out, ui, "known", &known(ui, i));
     section(&mut out, ui, "actions", &i.actions.iter().map(|a| action(ui, a, v)).collect::<Vec<_>>());
     section(&mut out, ui, "clocks", &clocks(ui, v));
-    let decided = i.decisions.iter().map(|d| format!("  {} -> {} ({})", d.decide, d.branch, d.then)).collect::<Vec<_>>();
+    let decided = i.decisions.iter().map(|d| format!("  {} -> {} ({})", plain(&d.decide), plain(&d.branch), d.then)).collect::<Vec<_>>();
     section(&mut out, ui, "decided", &decided);
     let followups = i.followups.iter().map(|f| {
         let state = if f.done.is_some() { "done" } else { "open" };
-        let due = f.due.as_ref().map_or(String::new(), |d| format!(", due {d}"));
+        let due = f.due.as_ref().map_or(String::new(), |d| format!(", due {}", plain(d)));
         format!("  f{} {state}{due}: {}", f.n, plain(&f.text))
     });
     section(&mut out, ui, "follow-ups", &followups.collect::<Vec<_>>());
     let links = i.links.iter().map(|(n, r, why)| {
         let what = n.map(|n| format!("incident {n}")).or_else(|| r.clone()).unwrap_or_default();
-        format!("  {what}: {}", plain(why))
+        format!("  {}: {}", plain(&what), plain(why))
     });
     section(&mut out, ui, "linked", &links.collect::<Vec<_>>());
     let earlier = v.earlier.iter().map(|b| {
@@ -159,7 +189,7 @@ fn section(out: &mut String, ui: &Ui, title: &str, lines: &[String]) {
     }
     out.push_str(&format!("\n{}\n", ui.paint(Tone::Strong, title)));
     for l in lines {
-        out.push_str(l);
+        out.push_str(&ui.folded(l, if title.starts_with("timeline") { 31 } else { 4 }));
         out.push('\n');
     }
 }
@@ -238,8 +268,121 @@ fn clocks(ui: &Ui, v: &View) -> Vec<String> {
             let ms = t.since(v.now);
             if ms >= 0 { format!(" in {}", human_span(ms)) } else { format!(" since {}", clock(t)) }
         });
-        let purpose = d.purpose.as_ref().map_or(String::new(), |p| format!(" for {p}"));
+        let purpose = d.purpose.as_ref().map_or(String::new(), |p| format!(" for {}", plain(p)));
         out.push(format!("  {}{at}  tell {}{purpose}: {}", ui.paint(tone, word), plain(&d.to), plain(&d.reason)));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+    use crate::record::incident::decide::Command;
+    use crate::record::testing::{Story, note};
+
+    fn ui(width: usize) -> Ui {
+        Ui { colour: false, out_tty: true, folds: true, width, ..Ui::new(&Environment::default(), false, false, false) }
+    }
+
+    fn view(story: &Story) -> View {
+        let next = Next {
+            command: "blotter resolve --summary \"…\" --impact \"…\"".to_owned(),
+            why: "once there is: a root cause, and how many people were hurt by it for how long".to_owned(),
+            needs: Some("T-JOSH (+1 555 0100)".to_owned()),
+            due_at: Some(story.now.plus_millis(300_000)),
+        };
+        View {
+            incident: story.incident(),
+            events: story.events.clone(),
+            runbook: None,
+            escalations: Vec::new(),
+            suggestions: Vec::new(),
+            next: vec![next],
+            earlier: Vec::new(),
+            running: false,
+            now: story.now,
+        }
+    }
+
+    #[test]
+    fn the_page_fits_narrow_terminals_and_loses_nothing() {
+        let mut story = Story::dead_lambda();
+        story.add(note("a note that is a good deal longer than forty columns, and longer than eighty of them as well"));
+        let v = view(&story);
+        for width in [40, 80] {
+            let page = show(&ui(width), &v, true);
+            for l in page.lines() {
+                let is_command = l.contains("blotter ");
+                let one_word = l.split_whitespace().count() <= 1;
+                assert!(columns(l) <= width || is_command || one_word, "{width}: {l}\n{page}");
+            }
+            let words: Vec<&str> = page.split_whitespace().collect();
+            let wide = Ui { folds: false, ..ui(200) };
+            let all = show(&wide, &v, true);
+            let mut missing: Vec<&str> = all.split_whitespace().filter(|w| !words.contains(w)).collect();
+            missing.dedup();
+            assert!(missing.is_empty(), "{width}: {missing:?}\n{page}");
+        }
+    }
+
+    #[test]
+    fn what_is_piped_keeps_one_line_for_each_thing() {
+        let story = Story::dead_lambda();
+        let piped = Ui { out_tty: false, folds: false, ..ui(40) };
+        let page = show(&piped, &view(&story), false);
+        assert!(page.lines().any(|l| l.contains("prod -> 42, last known good is 41") && l.ends_with("e3")), "{page}");
+        assert!(page.contains("opened 2026-03-22T02:"), "{page}");
+    }
+
+    #[test]
+    fn time_is_told_the_way_people_say_it() {
+        let now: Timestamp = "2026-03-22T12:00:00Z".parse().unwrap();
+        for (ms, want) in [
+            (0, "just now"),
+            (4_999, "just now"),
+            (40_000, "40 s ago"),
+            (4 * 60_000 + 59_000, "4 min ago"),
+            (3 * 3_600_000 + 5 * 60_000, "3 h 5 min ago"),
+            (11 * 3_600_000 + 5 * 60_000, "11 h ago"),
+            (47 * 3_600_000, "47 h ago"),
+            (49 * 3_600_000, "2 days ago"),
+            (-60_000, "in 1 min"),
+        ] {
+            assert_eq!(ago(&ui(80), now.plus_millis(-ms), now), want);
+        }
+        assert_eq!(ago(&Ui { out_tty: false, ..ui(80) }, now, now), "2026-03-22T12:00:00.000Z");
+    }
+
+    #[test]
+    fn what_others_wrote_moves_no_cursor_on_the_page() {
+        let evil = "\x1b[2J\u{202e}evil\u{9b}31m";
+        let mut story = Story::dead_lambda();
+        story.add(note(evil));
+        let done = story.carry_out(Command::AddFollowup { text: evil.to_owned(), class: None, owner: Some(evil.to_owned()), due: None });
+        assert!(done.is_ok(), "{done:?}");
+        let page = show(&ui(80), &view(&story), true);
+        assert!(page.chars().all(|c| c == '\n' || !c.is_control()) && !page.contains('\u{202e}'), "{page:?}");
+    }
+
+    #[test]
+    fn the_chat_gets_a_few_plain_lines() {
+        let mut story = Story::opened();
+        let at = story.now;
+        story.add(crate::record::event::EvidenceCaptured { n: 1, observation: crate::record::testing::status_down(at) });
+        let mut v = view(&story);
+        v.incident.title = "Dead Lambda <!channel> @here\x1b[31m".to_owned();
+        let text = super::super::chat::text(&crate::config::Config::default(), &v);
+        assert!(text.starts_with("P0 incident 7 open: INC-001 Dead Lambda '!channel' (at)here\\u{1b}[31m\n"), "{text}");
+        for part in [
+            "unmet: status",
+            "on it: nobody has acknowledged it",
+            "next: blotter resolve",
+            "needs T-JOSH",
+            "follow: blotter show 7 --watch",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.lines().count() <= 10 && text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
+    }
 }

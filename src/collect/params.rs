@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::NoAnswer;
+use crate::record::time::parse_span;
 
 /// The keys of one request.
 #[derive(Clone, Copy)]
@@ -100,21 +101,11 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// Reads `250ms`, `10s`, `15m`, `24h`, `7d`; a bare number is seconds.
+/// Reads `250ms`, `10s`, `15m`, `24h`, `1h30m`, up to 400 days; a bare number is seconds.
 fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let n: u64 = text[..digits].parse().ok()?;
-    let ms = match text[digits..].trim() {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        "w" => 604_800_000,
-        _ => return None,
-    };
-    n.checked_mul(ms).filter(|ms| *ms <= 400 * 86_400_000).map(Duration::from_millis)
+    let ms = text.parse::<i64>().map_or_else(|_| parse_span(text), |s| s.checked_mul(1000))?;
+    u64::try_from(ms).ok().filter(|ms| *ms <= 400 * 86_400_000).map(Duration::from_millis)
 }
 
 /// Reads `512`, `64KiB`, `1MiB`, `1MB`.

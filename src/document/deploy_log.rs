@@ -36,7 +36,7 @@ pub fn entry(stream: &StreamId, deploys: &Deploys, drill: bool) -> String {
     out
 }
 
-/// `mission-control-api:prod (121546003735, us-east-1)`.
+/// `orders:prod (123456789012, eu-west-1)`.
 fn title(stream: &StreamId) -> String {
     let parts: Vec<&str> = stream.as_str().split('/').collect();
     match parts[..] {

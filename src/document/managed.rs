@@ -96,6 +96,12 @@ pub enum Fault {
         /// The entry.
         id: String,
     },
+    /// Somebody edited a file that is made from another.
+    #[error("`{name}` was edited by hand, and it is made from the Markdown beside it")]
+    Derived {
+        /// The file's name.
+        name: String,
+    },
     /// An entry that was said to be in the file is not.
     #[error("entry `{id}` is not in the file")]
     Absent {
@@ -116,6 +122,7 @@ impl Fault {
             Self::Edited { .. } => {
                 "Move what you wrote outside the markers, or record it with `blotter note`; `--force` replaces the entry."
             }
+            Self::Derived { .. } => "Write it into the Markdown file below the section it belongs to; `--force` replaces this one.",
             Self::Absent { .. } => "Render all entries.",
         }
     }
@@ -280,6 +287,12 @@ fn block(entry: &Entry, body: &str, crlf: bool) -> String {
     let id = marker_id(&entry.id);
     let text = format!("{MARK}begin {id} at={} sha256={} -->\n{lines}{MARK}end {id} -->\n", entry.at, Hash::of(&[lines.as_bytes()]));
     if crlf { text.replace('\n', "\r\n") } else { text }
+}
+
+/// An entry that holds nothing yet: keeps its place in the text that a new file begins with.
+pub fn empty(id: &str) -> String {
+    let id = marker_id(id);
+    format!("{MARK}begin {id} at=0 sha256={} -->\n{MARK}end {id} -->\n", Hash::of(&[]))
 }
 
 /// The text with line feeds only, ending in one.

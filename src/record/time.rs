@@ -106,19 +106,28 @@ pub fn human_span(ms: i64) -> String {
     }
 }
 
-/// Reads a span such as `500ms`, `90s`, `15m`, `24h` or `7d` as milliseconds.
+/// Reads a span such as `500ms`, `90s`, `15m`, `24h`, `7d`, `2w` or `1h30m` as milliseconds; `None` for any other form.
 pub fn parse_span(s: &str) -> Option<i64> {
-    let digits = s.find(|c: char| !c.is_ascii_digit())?;
-    let n: i64 = s[..digits].parse().ok()?;
-    let unit = match &s[digits..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    n.checked_mul(unit)
+    let mut rest = s;
+    let mut total: i64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let n: i64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let letters = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
+        let unit = match &rest[..letters] {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return None,
+        };
+        rest = &rest[letters..];
+        total = total.checked_add(n.checked_mul(unit)?)?;
+    }
+    (!s.is_empty()).then_some(total)
 }
 
 #[cfg(test)]
@@ -134,9 +143,12 @@ mod tests {
 
     #[test]
     fn spans_are_read() {
-        assert_eq!(parse_span("24h"), Some(86_400_000));
-        assert_eq!(parse_span("500ms"), Some(500));
-        for s in ["", "h", "24", "24 h", "-1h", "1w"] {
+        for (s, ms) in
+            [("24h", 86_400_000), ("15m", 900_000), ("1h30m", 5_400_000), ("500ms", 500), ("2d", 172_800_000), ("1w", 604_800_000)]
+        {
+            assert_eq!(parse_span(s), Some(ms), "{s}");
+        }
+        for s in ["", "h", "24", "1.5h", "24H", "24 h", "-1h", "99999999999999999999s", "9223372036854775807w"] {
             assert_eq!(parse_span(s), None, "{s}");
         }
     }

@@ -19,11 +19,17 @@ pub(super) struct Hit<'a> {
 /// A quote as it stands in text, in JSON, and in JSON within JSON.
 const QUOTE: &str = r#"\\{0,3}["']"#;
 
+/// Colours of a log that was written for a terminal may stand around the sign that joins name and value.
+const PAINT: &str = r"(?:\x1b\[[0-9;?]*[A-Za-z])*";
+
 /// No rule crosses a line, except the one for private keys.
 pub(super) fn built_in() -> Vec<Rule> {
-    let assigned = format!(r#"(?:{QUOTE})?[ \t]*(?::|=>|=)[ \t]*"#);
+    let assigned = format!(r#"(?:{QUOTE})?{PAINT}[ \t]*(?::|=>|=)[ \t]*{PAINT}"#);
+    let argument = format!(
+        r#"(?i)(?:^|[\s"'\[,])--?(?:[a-z0-9]+[_-])*{SECRET_WORDS}["']?,?[ \t]+["']?([^\s"'\\,;&<>()\[\]{{}}\x1b-][^\s"'\\,;&<>)\]}}]{{5,}})"#
+    );
     let assignment = format!(
-        r#"(?i){SECRET_WORDS}{assigned}(?:"((?:[^"\\\r\n]|\\.)+)"|'([^'\r\n]+)'|\\{{1,3}}"([^"\\\r\n]+)|["']?([^\s"'\\,;&<>()\[\]{{}}][^\s"'\\,;&<>)\]}}]*))"#
+        r#"(?i){SECRET_WORDS}{assigned}(?:"((?:[^"\\\r\n]|\\.)+)"|'([^'\r\n]+)'|\\{{1,3}}"([^"\\\r\n]+)|["']?([^\s"'\\,;&<>()\[\]{{}}\x1b][^\s"'\\,;&<>)\]}}]*))"#
     );
     let authorization = format!(
         r#"(?i)\b(?:proxy-)?authorization{assigned}(?:{QUOTE})?(AWS4-[^"'\\\r\n]*Signature=[0-9a-f]+|(?:(?:basic|bearer|digest|negotiate|token|apikey)[ \t]+)?[^\s"'\\,;]+)"#
@@ -54,6 +60,8 @@ pub(super) fn built_in() -> Vec<Rule> {
             |_| true,
         ),
         rule("assignment", assignment, is_assignment),
+        // Words follow such names in a manual; values mostly have digits in them.
+        rule("argument", argument, |hit| hit.secret.iter().any(u8::is_ascii_digit)),
     ]
 }
 

@@ -6,7 +6,8 @@
 
 use std::io::{self, Read};
 
-use super::{Counts, Redactor};
+use super::preview::newlines;
+use super::{Counts, Finding, Redactor};
 
 /// Bytes held at most; a line up to this length is seen whole.
 const BLOCK: usize = 256 << 10;
@@ -31,11 +32,38 @@ pub struct RedactStream<R> {
     ended: bool,
     /// The rest of a secret longer than a block is being dropped.
     dropping: bool,
+    /// What was taken out, where somebody wants to know.
+    noted: Option<Vec<Finding>>,
+    /// Lines, and bytes of the last one, in front of `raw`.
+    before: (u64, usize),
 }
 
 impl<R: Read> RedactStream<R> {
     pub(super) fn new(redactor: Redactor, reader: R) -> Self {
-        Self { redactor, reader, raw: Vec::new(), clean: Vec::new(), given: 0, counts: Counts::new(), ended: false, dropping: false }
+        Self {
+            redactor,
+            reader,
+            raw: Vec::new(),
+            clean: Vec::new(),
+            given: 0,
+            counts: Counts::new(),
+            ended: false,
+            dropping: false,
+            noted: None,
+            before: (0, 0),
+        }
+    }
+
+    /// Also notes each place that it takes out; [`RedactStream::findings`] hands them over.
+    #[must_use]
+    pub fn noting(mut self) -> Self {
+        self.noted = Some(Vec::new());
+        self
+    }
+
+    /// What was noted since the last call, in order.
+    pub fn findings(&mut self) -> Vec<Finding> {
+        self.noted.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// How many places each rule took out so far; complete once reading came to the end.
@@ -71,7 +99,7 @@ impl<R: Read> RedactStream<R> {
         if self.dropping {
             let stop = self.raw.iter().position(|c| ends_secret(*c));
             self.dropping = stop.is_none();
-            self.raw.drain(..stop.unwrap_or(self.raw.len()));
+            self.pass(stop.unwrap_or(self.raw.len()));
             return;
         }
         let cut = if self.ended { self.raw.len() } else { self.cut() };
@@ -80,12 +108,26 @@ impl<R: Read> RedactStream<R> {
             return;
         }
         let block = &self.raw[..cut];
-        if self.redactor.may_hold_secrets(block) {
-            self.clean.extend_from_slice(&self.redactor.redact_bytes(block, &mut self.counts));
-        } else {
+        if !self.redactor.may_hold_secrets(block) {
             self.clean.extend_from_slice(block);
+        } else if let Some(noted) = &mut self.noted {
+            let (clean, found) = self.redactor.examine(block, &mut self.counts);
+            self.clean.extend_from_slice(&clean);
+            noted.extend(found.into_iter().map(|f| f.after(self.before)));
+        } else {
+            self.clean.extend_from_slice(&self.redactor.redact_bytes(block, &mut self.counts));
         }
-        self.raw.drain(..cut);
+        self.pass(cut);
+    }
+
+    /// Lets the first `n` bytes go.
+    fn pass(&mut self, n: usize) {
+        if self.noted.is_some() {
+            let gone = &self.raw[..n];
+            let last = gone.iter().rposition(|c| *c == b'\n').map(|at| n - at - 1);
+            self.before = (self.before.0 + newlines(gone), last.unwrap_or(self.before.1 + n));
+        }
+        self.raw.drain(..n);
     }
 
     /// How much of a full block may go: 0 when one secret fills it all.
@@ -119,7 +161,10 @@ impl<R: Read> RedactStream<R> {
         let placeholder = self.redactor.placeholder(rule, &mut self.counts);
         self.clean.extend_from_slice(placeholder.as_bytes());
         let end = first.end;
-        self.raw.drain(..end);
+        if let Some(noted) = &mut self.noted {
+            noted.push(Finding::at(&self.raw, start, end - start, self.redactor.name(rule), placeholder).after(self.before));
+        }
+        self.pass(end);
         self.dropping = self.raw.first().is_none_or(|c| !ends_secret(*c));
     }
 }

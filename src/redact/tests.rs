@@ -216,6 +216,8 @@ fn fragments() -> impl Strategy<Value = String> {
         "\\\"".to_owned(),
         " ".to_owned(),
         "https://u:".to_owned(),
+        "\x1b[36m".to_owned(),
+        " --password ".to_owned(),
         "@host".to_owned(),
         "-----BEGIN PRIVATE KEY-----".to_owned(),
         "-----END PRIVATE KEY-----".to_owned(),
@@ -246,4 +248,114 @@ proptest! {
         let out = Redactor::default().redact_bytes(text.as_bytes(), &mut counts).into_owned();
         prop_assert!(String::from_utf8(out).is_ok());
     }
+}
+
+/// A reader that hands out as little as it likes.
+struct Crumbs<'a> {
+    left: &'a [u8],
+    sizes: Vec<usize>,
+    n: usize,
+}
+
+impl Read for Crumbs<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let size = self.sizes[self.n % self.sizes.len()].min(out.len()).min(self.left.len());
+        self.n += 1;
+        out[..size].copy_from_slice(&self.left[..size]);
+        self.left = &self.left[size..];
+        Ok(size)
+    }
+}
+
+/// A secret, and the text by which it is known as one.
+fn planted() -> impl Strategy<Value = (String, String)> {
+    let around = |before: &'static str, secret: &'static str, after: &'static str| {
+        proptest::string::string_regex(secret).unwrap().prop_map(move |s| (s.clone(), format!("{before}{s}{after}")))
+    };
+    prop_oneof![
+        proptest::string::string_regex("[A-Z0-9]{16}").unwrap().prop_map(|s| (s.clone(), format!("AKIA{s}"))),
+        around("aws_secret_access_key = ", "[A-Za-z0-9/+]{40}", ""),
+        around("Authorization: Bearer ", "[A-Za-z0-9._~-]{16,60}", ""),
+        around("Authorization: Basic ", "[A-Za-z0-9]{16,40}==", ""),
+        around("{\"Authorization\":\"Token ", "[A-Za-z0-9]{16,40}", "\"}"),
+        around("sent bearer ", "[a-z]{6}[0-9][A-Za-z0-9]{12,30}", " on"),
+        around("jwt=eyJ", "[A-Za-z0-9_-]{12,40}\\.[A-Za-z0-9_-]{12,40}\\.[A-Za-z0-9_-]{8,40}", ""),
+        around("got eyJ", "[A-Za-z0-9_-]{12,40}\\.[A-Za-z0-9_-]{12,40}\\.[A-Za-z0-9_-]{8,40}", " ok"),
+        around("postgres://app:", "[A-Za-z0-9!*._~-]{6,24}", "@db:5432/x"),
+        around("https://u:", "[A-Za-z0-9!*._~-]{6,24}", "@host/path?x=1"),
+        around("password=", "[A-Za-z0-9!#*._~-]{6,24}", ""),
+        around("\"client_secret\": \"", "[A-Za-z0-9 !#*._~-]{6,24}z", "\""),
+        around("{\\\"api_key\\\":\\\"", "[A-Za-z0-9]{6,24}", "\\\"}"),
+        around("\x1b[36mpassword\x1b[0m=", "[A-Za-z0-9]{6,24}", ""),
+        around("\x1b[36mtoken=\x1b[0m\x1b[1m", "[A-Za-z0-9]{6,24}", "\x1b[0m"),
+        around("curl --api-token ", "[a-z]{3}[0-9][A-Za-z0-9]{6,24}", " https://x"),
+        around("[\"--password\", \"", "[a-z]{3}[0-9][A-Za-z0-9]{6,24}", "\"]"),
+        around("GET /x?X-Amz-Security-Token=", "[A-Za-z0-9%]{20,80}", "&y=1"),
+        around("Set-Cookie: sid=", "[A-Za-z0-9]{12,40}", "; Path=/\n"),
+    ]
+}
+
+/// What stands around a secret: words, and what is meant to break whoever reads it.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let nasty: Vec<&[u8]> = vec![
+        b"\x1b[2J",
+        b"\x1b]0;t\x07",
+        b"\xff\xfe",
+        b"\x80",
+        b"\0",
+        "\u{202e}".as_bytes(),
+        "\u{200b}".as_bytes(),
+        b"\r\n",
+        b"]",
+        b"{",
+        b"\\",
+        b"=",
+        b":",
+    ];
+    let piece = prop_oneof![prop::sample::select(nasty).prop_map(<[u8]>::to_vec), "[a-z ]{0,12}".prop_map(String::into_bytes)];
+    prop::collection::vec(piece, 0..10).prop_map(|v| v.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn no_planted_secret_comes_out_however_it_is_read(
+        before in hostile(),
+        (secret, known_by) in planted(),
+        after in hostile(),
+        sizes in prop::collection::vec(1usize..64, 1..6),
+    ) {
+        let text = [before.as_slice(), b" \n", known_by.as_bytes(), b"\n ", &after].concat();
+        let mut out = Vec::new();
+        let mut stream = Redactor::default().redact_stream(Crumbs { left: &text, sizes, n: 0 });
+        // A reader that ended early would pass for an empty one.
+        stream.read_to_end(&mut out).unwrap();
+        prop_assert!(!out.windows(secret.len()).any(|w| w == secret.as_bytes()), "{:?} came out of {:?}", secret, String::from_utf8_lossy(&text));
+        prop_assert!(stream.counts().values().sum::<u64>() >= 1);
+    }
+}
+
+#[test]
+fn a_secret_in_one_huge_line_is_found_at_its_blocks_edges() {
+    let secret = format!("eyJhbGciOiJIUzI1NiJ9.{}.sig", "eyJzdWIiOiIxMjM0In0");
+    for back in [20, 45] {
+        let mut line = vec![b'.'; (256 << 10) - back];
+        line.push(b' ');
+        line.extend_from_slice(secret.as_bytes());
+        line.push(b' ');
+        line.extend(std::iter::repeat_n(b'.', 300 << 10));
+        let (out, counts) = streamed(&Redactor::default(), &line);
+        assert_eq!(counts.get("jwt"), Some(&1), "{back} bytes before the edge");
+        assert!(!out.windows(secret.len()).any(|w| w == secret.as_bytes()));
+    }
+}
+
+#[test]
+fn addresses_go_only_where_the_settings_say_so() {
+    let email = Pattern { name: "email".into(), regex: r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+".into() };
+    let text = "mail from ada@example.org";
+    assert_eq!(clean(text), text);
+    let own = Redactor::new(&[email]).unwrap();
+    assert_eq!(own.redact_text(text, &mut Counts::new()), "mail from [redacted:email]");
 }

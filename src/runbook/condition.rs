@@ -275,3 +275,6 @@ fn brief(value: &Value) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX + 1).collect();
     if clean.chars().count() > MAX { clean.chars().take(MAX - 1).chain(['…']).collect() } else { clean }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,3 +33,6 @@ pub fn suggest(decide: &Decide, facts: &Facts<'_>) -> Suggestion {
     }
     Suggestion { branch: None, because: not_met, stopped_by_unknown: None }
 }
+
+#[cfg(test)]
+mod tests;

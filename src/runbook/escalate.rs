@@ -219,3 +219,6 @@ fn urgency(status: DueStatus) -> u8 {
         DueStatus::Waiting | DueStatus::CalledOff => 3,
     }
 }
+
+#[cfg(test)]
+mod tests;

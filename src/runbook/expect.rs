@@ -9,6 +9,7 @@
 use serde_json::{Number, Value};
 
 use super::model::{Expectation, Expr, Form, Op};
+use crate::record::time::parse_span;
 
 mod compare;
 mod functions;
@@ -105,30 +106,6 @@ pub fn expr_warnings(e: &Expr) -> Vec<ExprFault> {
     lint::warnings(&e.0)
 }
 
-/// Reads `90s`, `15m`, `24h`, `2d`, `1w`, `250ms`, `1h30m` as milliseconds; `None` for any other form.
-pub fn parse_duration(text: &str) -> Option<i64> {
-    let mut rest = text;
-    let mut total: i64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let n: i64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit_len = rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len());
-        let unit = match &rest[..unit_len] {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 604_800_000,
-            _ => return None,
-        };
-        rest = &rest[unit_len..];
-        total = total.checked_add(n.checked_mul(unit)?)?;
-    }
-    (!text.is_empty()).then_some(total)
-}
-
 /// The comparison as it is written.
 pub fn op_text(op: Op) -> &'static str {
     match op {
@@ -161,7 +138,7 @@ pub(in crate::runbook) fn literal(text: &str) -> Result<Value, ExprFault> {
     if let Some(raw) = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')) {
         return Ok(Value::String(raw.replace("\\'", "'")));
     }
-    if let Some(ms) = parse_duration(text) {
+    if let Some(ms) = parse_span(text) {
         return Ok(seconds(ms));
     }
     let json = text.strip_prefix('`').and_then(|t| t.strip_suffix('`')).unwrap_or(text);

@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::record::time::parse_span;
+
 /// What a key's value must look like. A value that holds a placeholder is checked when it is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -17,6 +19,10 @@ pub enum Shape {
     Int(i64, i64),
     /// `"10s"`, `"15m"`, `"24h"`, `"2d"`, `"500ms"`.
     Duration,
+    /// `"1m"`, `"1h"`: what CloudWatch takes as the length of one datapoint.
+    Period,
+    /// `"Sum"`, `"p99"`.
+    Statistic,
     /// `"64KiB"`, `"1MiB"`.
     Size,
     /// One of these words.
@@ -45,7 +51,9 @@ impl Shape {
             Self::Bool => "`true` or `false`".to_owned(),
             Self::Int(low, high) => format!("a whole number from {low} to {high}"),
             Self::Duration => "a duration such as \"10s\", \"15m\" or \"24h\"".to_owned(),
-            Self::Size => "a size such as \"64KiB\" or \"1MiB\"".to_owned(),
+            Self::Period => "1, 5, 10, 20 or 30 seconds or whole minutes, such as \"1m\"".to_owned(),
+            Self::Statistic => format!("one of {}, or a percentile such as \"p99\"", words(STATISTICS)),
+            Self::Size => "a size up to \"64MiB\", such as \"64KiB\" or \"1MiB\"".to_owned(),
             Self::Choice(of) => format!("one of {}", words(of)),
             Self::Choices(of) => format!("one of {}, or a list of them", words(of)),
             Self::Texts => "a list of texts".to_owned(),
@@ -70,6 +78,10 @@ impl Shape {
             Self::Bool => value.is_boolean(),
             Self::Int(low, high) => value.as_i64().is_some_and(|n| (low..=high).contains(&n)),
             Self::Duration => text.is_some_and(|t| duration_ms(t).is_some()),
+            Self::Period => {
+                text.and_then(duration_ms).is_some_and(|ms| matches!(ms, 1000 | 5000 | 10_000 | 20_000 | 30_000) || ms % 60_000 == 0)
+            }
+            Self::Statistic => text.is_some_and(|t| STATISTICS.contains(&t) || is_percentile(t)),
             Self::Size => text.is_some_and(|t| size_bytes(t).is_some()),
             Self::Choice(of) => text.is_some_and(|t| of.contains(&t)),
             Self::Choices(of) => each(&|t| of.contains(&t)),
@@ -85,6 +97,12 @@ impl Shape {
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|r| !r.is_empty() && !r.starts_with('/')) && !text.contains(char::is_whitespace)
+}
+
+/// `p99`, `p99.9`, at most `p100`.
+fn is_percentile(text: &str) -> bool {
+    let number = text.strip_prefix('p').filter(|n| n.chars().all(|c| c.is_ascii_digit() || c == '.'));
+    number.and_then(|n| n.parse::<f64>().ok()).is_some_and(|n| (0.0..=100.0).contains(&n))
 }
 
 /// One key of a kind.
@@ -133,6 +151,8 @@ const fn may(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     Key { name, shape, required: false, doc }
 }
 
+/// Statistics of CloudWatch by name.
+const STATISTICS: &[&str] = &["Sum", "Average", "Minimum", "Maximum", "SampleCount"];
 /// States of a Step Functions execution.
 const EXECUTION_STATES: &[&str] = &["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"];
 const FUNCTION: &str = "name of the Lambda function";
@@ -153,7 +173,7 @@ pub const PROBES: &[Kind] = &[
             may("body", Shape::Body, "request body; a table is sent as JSON"),
             may("read-only", Shape::Bool, "promises that a method other than GET and HEAD changes nothing"),
             may("redirects", Shape::Int(0, 10), "how many redirects are followed; 3 unless stated"),
-            may("max-bytes", Shape::Size, "larger answers are cut; 1MiB unless stated"),
+            may("max-bytes", Shape::Size, "a larger answer is `too-large`; 1MiB unless stated"),
         ],
     },
     Kind {
@@ -188,8 +208,8 @@ pub const PROBES: &[Kind] = &[
             need("namespace", Shape::Text, "e.g. `AWS/Lambda`"),
             need("metric", Shape::Text, "e.g. `Errors`"),
             may("dimensions", Shape::Table, "which of the metric's series"),
-            may("statistic", Shape::Choice(&["Sum", "Average", "Minimum", "Maximum", "SampleCount"]), "Sum unless stated"),
-            may("period", Shape::Duration, "length of one datapoint; 1m unless stated"),
+            may("statistic", Shape::Statistic, "Sum unless stated"),
+            may("period", Shape::Period, "length of one datapoint; 1m unless stated"),
             may("since", Shape::Duration, "how far back; 5m unless stated"),
         ],
     },
@@ -276,37 +296,23 @@ pub fn action(kind: &str) -> Option<&'static Kind> {
     ACTIONS.iter().find(|k| k.name == kind)
 }
 
-/// Reads `"500ms"`, `"10s"`, `"15m"`, `"24h"`, `"2d"` as milliseconds; never zero, at most ten years.
+/// Reads `"500ms"`, `"10s"`, `"15m"`, `"24h"`, `"2d"`, `"1h30m"` as milliseconds; never zero, at most ten years.
 pub fn duration_ms(text: &str) -> Option<u64> {
     const MOST: u64 = 3_660 * 86_400_000;
-    let (n, unit) = number_and_unit(text)?;
-    let factor = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    n.checked_mul(factor).filter(|ms| (1..=MOST).contains(ms))
+    parse_span(text).and_then(|ms| u64::try_from(ms).ok()).filter(|ms| (1..=MOST).contains(ms))
 }
 
-/// Reads `"512B"`, `"64KiB"`, `"1MiB"`, `"1GiB"` as bytes; never zero, at most 16 GiB.
+/// Reads `"512B"`, `"64KiB"`, `"1MiB"` as bytes; never zero, at most 64 MiB, since an answer is held in memory.
 pub fn size_bytes(text: &str) -> Option<u64> {
-    let (n, unit) = number_and_unit(text)?;
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (n, unit) = (text[..split].parse::<u64>().ok()?, &text[split..]);
     let factor: u64 = match unit {
         "B" => 1,
         "KiB" => 1 << 10,
         "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
         _ => return None,
     };
-    n.checked_mul(factor).filter(|b| (1..=16 << 30).contains(b))
-}
-
-fn number_and_unit(text: &str) -> Option<(u64, &str)> {
-    let split = text.find(|c: char| !c.is_ascii_digit())?;
-    Some((text[..split].parse().ok()?, &text[split..]))
+    n.checked_mul(factor).filter(|b| (1..=64 << 20).contains(b))
 }
 
 #[cfg(test)]
@@ -317,14 +323,16 @@ mod tests {
 
     #[test]
     fn durations_and_sizes() {
-        for (text, ms) in [("500ms", 500), ("10s", 10_000), ("15m", 900_000), ("24h", 86_400_000), ("2d", 172_800_000)] {
+        for (text, ms) in
+            [("500ms", 500), ("10s", 10_000), ("15m", 900_000), ("24h", 86_400_000), ("2d", 172_800_000), ("1h30m", 5_400_000)]
+        {
             assert_eq!(duration_ms(text), Some(ms), "{text}");
         }
-        for bad in ["", "s", "10", "-1s", "0s", "1.5h", "10 s", "10S", "99999999999999999999s", "9999999d", "1h30m"] {
+        for bad in ["", "s", "10", "-1s", "0s", "1.5h", "10 s", "10S", "99999999999999999999s", "9999999d", "1h 30m"] {
             assert_eq!(duration_ms(bad), None, "{bad}");
         }
         assert_eq!(size_bytes("1MiB"), Some(1 << 20));
-        assert_eq!((size_bytes("1MB"), size_bytes("0B"), size_bytes("99GiB")), (None, None, None));
+        assert_eq!((size_bytes("1MB"), size_bytes("0B"), size_bytes("65MiB")), (None, None, None));
     }
 
     #[test]
@@ -334,6 +342,10 @@ mod tests {
             (Shape::Url, json!("https://x.example/y"), json!("ftp://x")),
             (Shape::Url, json!("http://127.0.0.1:8080"), json!("https:// x")),
             (Shape::Int(0, 10), json!(10), json!(11)),
+            (Shape::Period, json!("30s"), json!("90s")),
+            (Shape::Period, json!("1h"), json!("500ms")),
+            (Shape::Statistic, json!("Average"), json!("average")),
+            (Shape::Statistic, json!("p99.9"), json!("p101")),
             (Shape::Choices(EXECUTION_STATES), json!(["FAILED", "ABORTED"]), json!(["failed"])),
             (Shape::Choices(EXECUTION_STATES), json!("RUNNING"), json!([])),
             (Shape::Table, json!({"a": "b"}), json!({"a": 1})),

@@ -193,7 +193,7 @@ pub enum WindowFn {
     Increase,
 }
 
-/// `increase(peck.callback_error, 24h) > 10`, optionally with its own coverage.
+/// `increase(errors, 24h) > 10`, optionally with its own coverage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowTest {
     /// As written.

@@ -112,3 +112,6 @@ fn leads_to(found: &[(Match, Vec<&str>)], from: &str, to: &str) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,7 @@ impl Evaluated {
     }
 }
 
-/// `increase(peck.callback_error, 24h)`: the test without its comparison.
+/// `increase(errors, 24h)`: the test without its comparison.
 fn call(test: &WindowTest) -> String {
     let end = test.text.find(')').map_or(test.text.len(), |n| n + 1);
     test.text[..end].to_owned()

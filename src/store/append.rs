@@ -147,7 +147,7 @@ impl Store {
             .map_err(|e| StoreError::from(e).after(started.elapsed()))?;
         let mut tx = Tx { conn: &self.conn, ledger: &self.ledger, numbers: Cell::new(0) };
         let wanted = decide(&mut tx).map_err(AppendError::Refused)?;
-        let done = record(&self.conn, &self.ledger.id, wanted).and_then(|(events, checkpoint)| {
+        let done = self.still_within().and_then(|()| record(&self.conn, &self.ledger.id, wanted)).and_then(|(events, checkpoint)| {
             if checkpoint.is_some() {
                 self.in_place()?;
                 transaction.commit()?;
@@ -169,6 +169,16 @@ impl Store {
                 Err(e.into())
             }
         }
+    }
+
+    /// After some errors SQLite ends a transaction by itself; what a closure that went on all the same wants to record
+    /// would then be written without one.
+    fn still_within(&self) -> Result<(), StoreError> {
+        if self.conn.is_autocommit() {
+            let source = std::io::Error::other("SQLite ended the transaction after an error");
+            return Err(StoreError::Io { what: "nothing was recorded".to_owned(), source });
+        }
+        Ok(())
     }
 
     /// Records `events` if they are not recorded yet and every stream still ends where `expected` says.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
 use super::{Store, open, unique};
@@ -50,6 +50,8 @@ pub(super) fn write(conn: &Connection, ledger: &str, tree: &Tree) -> Result<Chec
 
 /// Checks the end of the log: last event, edge and newest checkpoint must agree. Says what does not.
 pub(super) fn tail(conn: &Connection, ledger: &str) -> Result<Option<String>, StoreError> {
+    // All from one moment: somebody may be appending.
+    let _snapshot = Transaction::new_unchecked(conn, TransactionBehavior::Deferred)?;
     let (header, hash): (Vec<u8>, Vec<u8>) =
         conn.query_row("SELECT CAST(header AS BLOB), hash FROM event ORDER BY pos DESC LIMIT 1", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
     if Hash::of(&[&header]).0.as_slice() != hash {

@@ -153,7 +153,8 @@ impl StoreError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "Check the permissions of the file and its folder."
             }
-            Self::Io { .. } | Self::Unwritable(_) | Self::Input(_) | Self::Erasure(_) | Self::Sqlite(_) => return None,
+            Self::Io { .. } => "Look at the disk: it may be full, failing, or not ours to write; nothing that was acknowledged is lost.",
+            Self::Unwritable(_) | Self::Input(_) | Self::Erasure(_) | Self::Sqlite(_) => return None,
         };
         Some(text.to_owned())
     }

@@ -66,7 +66,7 @@ impl Store {
         let snapshot = Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?;
         let (streams, order) = self.write_events(dir)?;
         let evidence = self.write_evidence(&dir.join("evidence"))?;
-        let mut lines: Vec<_> = streams.iter().map(|(name, (n, count))| format!("{n:04} {count} {name}\n")).collect();
+        let mut lines: Vec<_> = streams.iter().map(|(name, (n, count))| format!("{n:04} {count} {}\n", as_in_header(name))).collect();
         lines.sort();
         let exported = Exported { events: streams.values().map(|(_, c)| c).sum(), streams: streams.len() as u64, evidence };
         fs::write(dir.join("index"), lines.concat()).map_err(what())?;
@@ -121,4 +121,10 @@ impl Store {
         }
         Ok(digests.len() as u64)
     }
+}
+
+/// A stream's name as it stands between the quotes of a header, so that the script can compare it.
+fn as_in_header(name: &str) -> String {
+    let quoted = serde_json::Value::from(name).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }

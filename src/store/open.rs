@@ -53,7 +53,7 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
     if conn.is_readonly("main").unwrap_or(true) {
         return Err(StoreError::ReadOnly);
     }
-    configure(&conn, settings)?;
+    configure(&conn, settings).map_err(|e| foreign(path, e))?;
     conn.set_transaction_behavior(TransactionBehavior::Immediate);
     let format = check_marks(path, &conn).map_err(|e| if writable(folder(path)) { e } else { StoreError::ReadOnly })?;
     if format > schema::FORMAT {
@@ -95,7 +95,7 @@ pub(super) fn reading(path: &Path, settings: &Settings) -> Result<Opened, StoreE
     let presence = if live { Some(Presence::enter(&meta, false)?) } else { None };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let conn = Connection::open_with_flags(uri(&file, query)?, flags).map_err(|e| denied(path, e))?;
-    configure(&conn, settings)?;
+    configure(&conn, settings).map_err(|e| foreign(path, e))?;
     let format = check_marks(path, &conn)?;
     let mut notices = Vec::new();
     if format > schema::FORMAT {
@@ -221,14 +221,21 @@ fn check_modes(path: &Path, meta: &fs::Metadata) -> Result<Vec<String>, StoreErr
 
 fn check_marks(path: &Path, conn: &Connection) -> Result<i64, StoreError> {
     let not_ours = |why: String| StoreError::NotOurs { path: path.to_owned(), why };
-    let (application, format) = schema::marks(conn).map_err(|e| match e.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => not_ours("it is not an SQLite file".to_owned()),
-        _ => e.into(),
-    })?;
+    let (application, format) = schema::marks(conn).map_err(|e| foreign(path, e.into()))?;
     match application {
         schema::APPLICATION => Ok(format),
         0 if fs::metadata(path).is_ok_and(|m| m.len() == 0) => Err(not_ours("it is empty".to_owned())),
         other => Err(not_ours(format!("it is an SQLite file of another program (application id {other})"))),
+    }
+}
+
+/// Says of a file that SQLite cannot read what it is not.
+fn foreign(path: &Path, e: StoreError) -> StoreError {
+    match e {
+        StoreError::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+            StoreError::NotOurs { path: path.to_owned(), why: "it is not an SQLite file".to_owned() }
+        }
+        other => other,
     }
 }
 
@@ -282,9 +289,9 @@ fn private_copy(path: &Path) -> Result<(TempDir, PathBuf), StoreError> {
     Err(StoreError::Io { what: "cannot copy the ledger".to_owned(), source: io::Error::other("it keeps changing") })
 }
 
-/// The kind of network file system that `dir` lies on.
+/// The network file system whose number `statfs` gives; only the low 32 bits count.
 #[cfg(target_os = "linux")]
-pub(super) fn network(dir: &Path) -> Option<String> {
+pub(super) fn remote(magic: u64) -> Option<&'static str> {
     // From linux/magic.h and the file systems' own sources.
     const REMOTE: [(u64, &str); 12] = [
         (0x6969, "NFS"),
@@ -300,12 +307,19 @@ pub(super) fn network(dir: &Path) -> Option<String> {
         (0x0116_1970, "GFS2"),
         (0x7461_636F, "OCFS2"),
     ];
+    let magic = magic & 0xFFFF_FFFF;
+    REMOTE.iter().find(|(m, _)| *m == magic).map(|(_, name)| *name)
+}
+
+/// The kind of network file system that `dir` lies on.
+#[cfg(target_os = "linux")]
+pub(super) fn network(dir: &Path) -> Option<String> {
     const FUSE: u64 = 0x6573_5546;
-    let magic = rustix::fs::statfs(dir).ok()?.f_type as u64 & 0xFFFF_FFFF;
-    if let Some((_, name)) = REMOTE.iter().find(|(m, _)| *m == magic) {
-        return Some((*name).to_owned());
+    let magic = rustix::fs::statfs(dir).ok()?.f_type as u64;
+    if let Some(name) = remote(magic) {
+        return Some(name.to_owned());
     }
-    if magic != FUSE {
+    if magic & 0xFFFF_FFFF != FUSE {
         return None;
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;

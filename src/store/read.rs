@@ -41,7 +41,12 @@ pub struct SeriesInfo {
 ///
 /// A payload that is gone reads as erased; that an event says so is for [`Store::verify`] to check.
 pub(super) fn event(row: &Row<'_>) -> Result<Event, StoreError> {
-    let unreadable = |e: &dyn std::fmt::Display| StoreError::Corrupt(format!("an event is not readable: {e}"));
+    named(row, || "an event".to_owned())
+}
+
+/// Reads an event as [`event`] does; `name` is what to call it when it is not readable.
+fn named(row: &Row<'_>, name: impl Fn() -> String) -> Result<Event, StoreError> {
+    let unreadable = |e: &dyn std::fmt::Display| StoreError::Corrupt(format!("{} is not readable: {e}", name()));
     let header = row.get_ref(0)?.as_str().map_err(|e| unreadable(&e))?;
     let body = row.get_ref(1)?.as_str_or_null().map_err(|e| unreadable(&e))?;
     let event = Event::read(header, body).map_err(|e| unreadable(&e))?;
@@ -78,8 +83,9 @@ pub(super) fn load(conn: &Connection, stream: &StreamId, after: u64, limit: Opti
     let mut rows = query.query(params![stream.as_str(), after.cast_signed(), limit])?;
     let mut events: Vec<Event> = Vec::new();
     while let Some(row) = rows.next()? {
-        let event = event(row)?;
-        let before = match events.last() {
+        let last = events.last();
+        let event = named(row, || format!("event {} of `{stream}`", last.map_or(after, |e| e.header.seq) + 1))?;
+        let before = match last {
             Some(last) => Head { seq: last.header.seq, hash: last.hash },
             // Where reading begins in the middle, the first `prev` is taken as it stands.
             None => Head { seq: after, hash: if after == 0 { Hash::ZERO } else { event.header.prev } },

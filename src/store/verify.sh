@@ -1,9 +1,9 @@
 #!/bin/sh
 # Checks this export with nothing but sh, sed, awk and sha256sum. Run it as: sh verify.sh
 #
-#   1. every header names the hash of the header before it, and of its payload;
+#   1. every header is where it says it belongs, and names the hash of the header before it, and of its payload;
 #   2. every piece of evidence has the digest that its event names (salt, then bytes);
-#   3. all headers together have the root that `checkpoint` states (a tree as in RFC 6962).
+#   3. all headers together have the root that `checkpoint` states for this ledger (a tree as in RFC 6962).
 #
 # Prints OK and what it counted, or names what is wrong first and ends with 1. Whoever could change this
 # folder could change the checkpoint too: compare it with one kept elsewhere, e.g. in a rendered entry.
@@ -34,7 +34,8 @@ node() { { printf '\001'; unhex "$1$2"; } | sum; }
 
 # 1 and 2: the index has one line for each stream: its folder, how many events it has, its name.
 events=0 streams=0 evidence=0 gone=0 erased='' missing=''
-while read -r dir count name; do
+while read -r dir count name || [ -n "$dir" ]; do
+    case $count in '' | *[!0-9]*) fail index 'is not readable' ;; esac
     streams=$((streams + 1))
     prev=0000000000000000000000000000000000000000000000000000000000000000
     n=0
@@ -43,6 +44,10 @@ while read -r dir count name; do
         e=$(printf 'streams/%s/%04d' "$dir" "$n")
         h=$e.header.json p=$e.payload.json
         [ -f "$h" ] || fail "$h" "missing, $name has $count events"
+        case $(cat "$h") in
+        *'"seq":'"$n"',"stream":"'"$name"'","type":"'*) ;;
+        *) fail "$h" "is not event $n of $name" ;;
+        esac
         [ "$(field prev "$h")" = "$prev" ] || fail "$h" 'does not follow the header before it'
         prev=$(sum <"$h")
         want=$(field payload "$h")
@@ -80,7 +85,7 @@ done
 size=$(sed -n 2p checkpoint)
 [ "$size" = "$events" ] || fail checkpoint "is over $size events, here are $events"
 k=0 stack=''
-while read -r e; do
+while read -r e || [ -n "$e" ]; do
     [ -f "streams/$e.header.json" ] || fail "streams/$e.header.json" 'missing'
     top=$({ printf '\000'; cat "streams/$e.header.json"; } | sum)
     i=$k
@@ -93,6 +98,8 @@ root=${stack##* } stack=${stack% *}
 while [ -n "$stack" ]; do
     root=$(node "${stack##* }" "$root") stack=${stack% *}
 done
-[ "$(base64 "$root")" = "$(sed -n 3p checkpoint)" ] || fail checkpoint "is not over these events, their root is $root"
+ledger=$(field ledger "streams/$(sed -n 1p order).payload.json")
+[ "$(sum <checkpoint)" = "$(printf 'blotter/%s\n%s\n%s\n' "$ledger" "$events" "$(base64 "$root")" | sum)" ] ||
+    fail checkpoint "is not that of ledger $ledger over these events, their root is $root"
 
 echo "OK $events events in $streams streams, $evidence pieces of evidence, $gone erased, root $root"

@@ -10,6 +10,7 @@ use crate::record::incident::decide::Command;
 
 /// Acknowledge an incident: you are on it
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter ack\n  blotter ack --at 02:13        you were on it before you could write it down")]
 pub struct Args {
     #[command(flatten)]
     which: Which,

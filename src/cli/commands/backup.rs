@@ -12,6 +12,7 @@ use crate::cli::ui::Ui;
 
 /// Copy the ledger while it is in use, and verify the copy
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter backup /mnt/usb/blotter-2026-03-22.db")]
 pub struct Args {
     /// A file that does not exist yet
     file: PathBuf,

@@ -13,7 +13,7 @@ use crate::app::{Ctx, ErrorKind};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::{Tone, Ui, plain};
-use crate::cli::{interrupted, json, page as pages, runtime};
+use crate::cli::{interrupted, json, page as pages};
 use crate::record::observation::Observation;
 use crate::record::verdict::Verdict;
 
@@ -60,7 +60,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let request = CollectRequest { step: args.step, probes: args.probes, answers: answers(given) };
     let live = announce(ui);
     let progress = |p: Progress<'_>| live.as_ref().map_or_else(|| silent(p), |l| l.note(p));
-    let paged = runtime()?.block_on(page::collect(ctx, &picked, &request, &progress, interrupted()))?;
+    let paged = crate::cli::block_on(page::collect(ctx, &picked, &request, &progress, interrupted()))??;
     drop(live);
     report(ui, ctx, paged, false, args.check)
 }

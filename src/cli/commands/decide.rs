@@ -9,6 +9,7 @@ use crate::runbook::model::Then;
 
 /// Take a branch of the runbook
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter decide cause                  the branch that the evidence suggests\n  blotter decide cause quota --reason \"the quota is used up\"")]
 pub struct Args {
     /// The decision's id
     decision: String,

@@ -16,7 +16,7 @@ use crate::record::event::{DeployStatus, Facts};
 
 /// Record, list or import deploys
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  blotter deploy record --version 41 --status good --commit 3f2a91c\n  blotter deploy record --version 42 --status bad --status-only\n  blotter deploy import DEPLOY-LOG.md")]
+#[command(after_help = "Examples:\n  blotter deploy record --version 41 --status good --commit 3f2a91c\n  blotter deploy record --version 42 --status bad --status-only\n  blotter deploy import DEPLOY-LOG.md\n  blotter deploy list")]
 pub struct Args {
     #[command(subcommand)]
     what: What,

@@ -10,6 +10,7 @@ use crate::record::incident::decide::Command;
 
 /// Dismiss an incident: it was not this one, or none at all
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter dismiss --reason \"a planned restart\"")]
 pub struct Args {
     /// Why
     #[arg(long)]

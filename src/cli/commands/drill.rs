@@ -9,7 +9,7 @@ use crate::app::{AppError, Ctx};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::{Tone, Ui, plain};
-use crate::cli::{line, runtime};
+use crate::cli::line;
 use crate::record::action::Action;
 use crate::record::id::Ref;
 use crate::record::time::Timestamp;
@@ -44,7 +44,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let store: Option<PathBuf> = ctx.config.store_is_chosen.then(|| ctx.config.store.clone());
     let drill = Drill::start(ctx, &args.runbook, args.scenario.as_deref(), store)?;
     ui.line(&format!("{}  {} {}: a simulated stack at {}", ui.paint(Tone::Warn, "DRILL"), drill.runbook.id, plain(&drill.runbook.title), drill.stack.url()))?;
-    runtime()?.block_on(drill.prelude())?;
+    crate::cli::block_on(drill.prelude())??;
     let exit = if args.auto { alone(ui, &drill)? } else { with_a_person(ui, &drill)? };
     if drill.is_throw_away() {
         ui.say("the drill's ledger is thrown away; `--store FILE` keeps it");

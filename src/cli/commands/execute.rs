@@ -7,7 +7,7 @@ use crate::app::action::{self, End, ExecuteRequest, Watch};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::{Tone, Ui, plain};
-use crate::cli::{interrupted, plan, runtime};
+use crate::cli::{interrupted, plan};
 
 /// Execute an approved action, once, and verify it
 ///
@@ -53,7 +53,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let probes = |p: crate::app::engine::Progress<'_>| live.as_ref().map_or_else(|| silent(p), |l| l.note(p));
     let tell = |line: &str| ui.say(&format!("  {}", plain(line)));
     let watch = Watch { probes: &probes, tell: &tell };
-    let done = runtime()?.block_on(action::execute(ctx, &mut store, &picked, &request, watch, interrupted()))?;
+    let done = crate::cli::block_on(action::execute(ctx, &mut store, &picked, &request, watch, interrupted()))??;
     drop(live);
     let (word, tone, text, exit) = match &done.end {
         End::Verified(t) => ("verified", Tone::Good, t, Exit::Ok),

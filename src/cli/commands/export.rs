@@ -14,6 +14,7 @@ use crate::cli::ui::Ui;
 ///
 /// The script `verify.sh` needs only sh, awk and sha256sum.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter export bundle && sh bundle/verify.sh")]
 pub struct Args {
     /// A folder that does not exist yet
     folder: PathBuf,

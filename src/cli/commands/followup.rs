@@ -14,6 +14,7 @@ use crate::record::incident::decide::Command;
 
 /// Add, finish or list follow-ups
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter followup add \"alarm on 5xx before customers see them\" --class detective --owner T-ANA --due 2026-04-01\n  blotter followup list\n  blotter followup done f1 --note \"alarm is in place\"")]
 pub struct Args {
     #[command(subcommand)]
     what: What,

@@ -10,6 +10,7 @@ use crate::record::incident::decide::Command;
 
 /// Hand the incident to somebody else
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter handoff --to T-ANA --note \"rolled back, watching the error rate\"")]
 pub struct Args {
     /// Who has it from now on: a person of the settings
     #[arg(long, value_name = "PERSON")]

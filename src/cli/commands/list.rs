@@ -6,13 +6,16 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json as documents;
 use crate::cli::page::ago;
+use crate::cli::text::columns;
 use crate::cli::ui::{Tone, Ui, plain};
 use crate::record::brief::Brief;
 use crate::record::incident::Status;
+use crate::record::time::Timestamp;
 use crate::store::{Filter, StoreError};
 
 /// List incidents, the active ones unless told otherwise
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter list                  what is open or mitigated\n  blotter list --all\n  blotter list --runbook INC-001 --status resolved")]
 pub struct Args {
     /// All of them, whatever their status
     #[arg(long, short, conflicts_with = "status")]
@@ -53,22 +56,60 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     if briefs.is_empty() {
         ui.say(if args.all { "no incidents yet" } else { "no incident is active; `blotter list --all` shows every one" });
     }
-    let out: String = briefs.iter().map(|b| row(ui, ctx, b) + "\n").collect();
+    let wide = briefs.iter().map(|b| columns(&plain(&b.runbook))).max().unwrap_or(0).clamp(7, 24);
+    let out: String = briefs.iter().map(|b| row(ui, b, ctx.now(), wide) + "\n").collect();
     ui.out(&out)?;
     Ok(Exit::Ok)
 }
 
-fn row(ui: &Ui, ctx: &Ctx, b: &Brief) -> String {
+/// Below this many columns an incident takes two lines.
+const NARROW: usize = 70;
+
+/// One incident; ids stay whole, the title takes what is left.
+fn row(ui: &Ui, b: &Brief, now: Timestamp, wide: usize) -> String {
     let tone = match b.status {
         Status::Open => Tone::Bad,
         Status::Mitigated => Tone::Warn,
         Status::Resolved | Status::Dismissed => Tone::Dim,
     };
     let status = ui.paint(tone, &Ui::fit(&b.status.to_string(), 9));
-    let when = ago(ui, b.opened_at, ctx.now());
-    let drill = if b.drill { "DRILL " } else { "" };
-    // number, severity, status, runbook and the time take what they need; the title takes the rest.
-    let room = ui.width.saturating_sub(5 + 3 + 10 + 9 + 26).max(12);
-    let title = Ui::fit(&format!("{drill}{}", plain(&b.title)), room);
-    format!("{:>4} {} {status} {} {title} {when}", b.number, b.severity, Ui::fit(&plain(&b.runbook), 8)).trim_end().to_owned()
+    let when = ago(ui, b.opened_at, now);
+    let title = format!("{}{}", if b.drill { "DRILL " } else { "" }, plain(&b.title));
+    let lead = format!("{:>4} {} {status} {}", b.number, plain(&b.severity), Ui::pad(&plain(&b.runbook), wide));
+    if ui.width < NARROW {
+        return format!("{} {when}\n     {}", lead.trim_end(), Ui::fit(&title, ui.width - 5).trim_end());
+    }
+    let room = ui.width.saturating_sub(columns(&lead) + 2 + columns(&when)).max(12);
+    format!("{lead} {} {when}", Ui::fit(&title, room)).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+    use crate::record::testing::Story;
+
+    fn brief() -> Brief {
+        let mut b = Brief::begin(&Story::opened().events[0]).unwrap();
+        b.number = 1234;
+        b.runbook = "PAYMENTS-0017".to_owned();
+        b.title = "Every card that is charged in Reykjavík is charged twice\u{202e}".to_owned();
+        b.status = Status::Mitigated;
+        b
+    }
+
+    #[test]
+    fn a_row_fits_and_keeps_what_has_to_be_typed_whole() {
+        let now = "2026-03-22T23:57:07Z".parse().unwrap();
+        for width in [40, 80, 120] {
+            for out_tty in [true, false] {
+                let ui = Ui { colour: false, out_tty, width, ..Ui::new(&Environment::default(), false, false, false) };
+                let row = row(&ui, &brief(), now, 13);
+                // A whole instant, as it stands in a pipe, has no room in 40 columns.
+                assert!(columns(&row) <= width || (width == 40 && row.lines().all(|l| columns(l) <= if out_tty { 48 } else { 60 })), "{width}: {row}");
+                assert!(row.contains("1234 P0 mitigated PAYMENTS-0017"), "{row}");
+                assert!(!row.contains('\u{202e}'), "{row}");
+            }
+        }
+    }
 }

@@ -10,6 +10,7 @@ use crate::record::incident::decide::Command;
 
 /// Record that the harm has stopped
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter mitigate --reason \"traffic moved to the other region\"\n  blotter mitigate --reason \"error rate back to normal\" --at \"10 minutes ago\"")]
 pub struct Args {
     /// What stopped it
     #[arg(long)]

@@ -8,6 +8,7 @@ use crate::app::change::carry_out;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
+use crate::document::postmortem::NOTE_SECTIONS;
 use crate::record::incident::decide::Command;
 
 /// Write down what you saw or did
@@ -21,14 +22,14 @@ pub struct Args {
     #[command(flatten)]
     at: At,
     /// The section of the postmortem it belongs to
-    #[arg(long, value_parser = SECTIONS)]
+    #[arg(long, value_parser = sections())]
     section: Option<String>,
 }
 
 /// The postmortem's sections that only people can fill.
-const SECTIONS: [&str; 12] = [
-    "summary", "impact", "detection", "belief", "factor", "trigger", "well", "badly", "lucky", "surprise", "question", "communication",
-];
+fn sections() -> clap::builder::PossibleValuesParser {
+    NOTE_SECTIONS.map(|s| clap::builder::PossibleValue::new(s.name).help(s.asks)).into()
+}
 
 /// Runs the command.
 ///

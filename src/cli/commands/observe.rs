@@ -8,13 +8,14 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::ui::{Ui, plain};
-use crate::cli::{interrupted, runtime};
+use crate::cli::{block_on, interrupted};
 use crate::record::event::Facts;
 
 /// Run the probes that yield readings, outside any incident
 ///
 /// Windows such as "any 24 hours" need data from before the page: run this every ten minutes from cron or a timer.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter observe INC-002\n  */10 * * * * blotter observe --all --quiet      in crontab")]
 pub struct Args {
     /// One runbook
     #[arg(value_name = "RUNBOOK", required_unless_present = "all", conflicts_with = "all")]
@@ -31,7 +32,7 @@ pub struct Args {
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let live = announce(ui);
     let progress = |p: crate::app::engine::Progress<'_>| live.as_ref().map_or_else(|| silent(p), |l| l.note(p));
-    let done = runtime()?.block_on(watch::observe(ctx, args.runbook.as_deref(), &progress, interrupted()))?;
+    let done = block_on(watch::observe(ctx, args.runbook.as_deref(), &progress, interrupted()))??;
     drop(live);
     let seen = done.events.iter().flat_map(|(r, events)| {
         events.iter().filter_map(move |e| match &e.facts {

@@ -7,7 +7,7 @@ use crate::app::action::{self, ProposeRequest, Watch};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::{Ui, plain};
-use crate::cli::{interrupted, plan, runtime};
+use crate::cli::{interrupted, plan};
 
 /// Propose an action of the runbook, for somebody to approve
 ///
@@ -40,7 +40,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let probes = |p: crate::app::engine::Progress<'_>| live.as_ref().map_or_else(|| silent(p), |l| l.note(p));
     let tell = |line: &str| ui.say(&plain(line));
     let watch = Watch { probes: &probes, tell: &tell };
-    let done = runtime()?.block_on(action::propose(ctx, &mut store, &picked, &request, watch, interrupted()))?;
+    let done = crate::cli::block_on(action::propose(ctx, &mut store, &picked, &request, watch, interrupted()))??;
     drop(live);
     let v = look(ctx, &store, done.changed.id)?;
     let text = v.incident.action(done.n).map_or_else(String::new, |a| plan::plan(ui, ctx, &v, a));

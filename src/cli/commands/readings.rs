@@ -12,6 +12,7 @@ use crate::record::time::Timestamp;
 
 /// Show a series of readings, or list the series there are
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter readings                          every series there is\n  blotter readings agents.alive --since 24h")]
 pub struct Args {
     /// The series, e.g. agents.alive; left out, all are listed
     series: Option<String>,

@@ -10,6 +10,7 @@ use crate::cli::ui::Ui;
 
 /// Drop everything that is derived from the events, and derive it again
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter rebuild")]
 pub struct Args {}
 
 /// Runs the command.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::publish::{self, RenderRequest};
+use crate::app::publish::{self, RenderRequest, Rendered};
 use crate::app::{AppError, Ctx};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -10,10 +10,11 @@ use crate::cli::json::V;
 use crate::cli::ui::{Tone, Ui, plain};
 use crate::store::StoreError;
 
-/// Write GOVERNANCE-LOG.md and DEPLOY-LOG.md from the record
+/// Write GOVERNANCE-LOG.md, DEPLOY-LOG.md and the postmortems of resolved incidents from the record
 ///
 /// Owns only what stands between its markers, and writes nothing when nothing changed.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter render\n  blotter render --check        in a pipeline: exit 13 when a document is stale")]
 pub struct Args {
     /// Replace entries that somebody edited by hand
     #[arg(long)]
@@ -35,7 +36,15 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         other => other?,
     };
     let done = publish::render(ctx, &store, RenderRequest { force: args.force, check: args.check })?;
-    let stale = done.iter().any(publish::Rendered::is_stale);
+    report(ui, &done, args.check)
+}
+
+/// Says what became of each document; 13 when one is stale under `--check`, 1 when one was left as it is.
+///
+/// # Errors
+/// Standard output fails.
+pub fn report(ui: &Ui, done: &[Rendered], check: bool) -> Result<Exit, CliError> {
+    let stale = done.iter().any(Rendered::is_stale);
     let faulty = done.iter().any(|d| !d.faults.is_empty());
     if ui.json {
         let rows: Vec<_> = done
@@ -45,9 +54,9 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
                 json!({"path": d.path.display().to_string(), "added": d.added, "changed": d.changed, "unknown": d.unknown, "faults": faults, "stale": d.is_stale()})
             })
             .collect();
-        ui.line(&json!({"v": V, "check": args.check, "documents": rows}).to_string())?;
+        ui.line(&json!({"v": V, "check": check, "documents": rows}).to_string())?;
     } else {
-        for d in &done {
+        for d in done {
             let path = d.path.display();
             for f in &d.faults {
                 ui.warn(&format!("{} {path}: {}\nhint: {}", ui.paint(Tone::Bad, "left as it is:"), plain(&f.to_string()), f.hint()));
@@ -56,7 +65,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
                 ui.warn(&format!("{path}: entry `{}` is not of this ledger; it was left alone", plain(u)));
             }
             if d.faults.is_empty() {
-                let word = match (d.is_stale(), args.check) {
+                let word = match (d.is_stale(), check) {
                     (false, _) => "up to date".to_owned(),
                     (true, true) => format!("STALE: {} new, {} changed", d.added.len(), d.changed.len()),
                     (true, false) => format!("written: {} new, {} changed", d.added.len(), d.changed.len()),
@@ -65,7 +74,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
             }
         }
     }
-    Ok(match (args.check, faulty, stale) {
+    Ok(match (check, faulty, stale) {
         (true, true, _) | (true, _, true) => Exit::Unverified,
         (false, true, _) => Exit::Failed,
         _ => Exit::Ok,

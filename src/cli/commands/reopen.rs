@@ -10,6 +10,7 @@ use crate::record::incident::decide::Command;
 
 /// Reopen an incident that was resolved or dismissed
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter reopen -i 7 --reason \"errors are back\"")]
 pub struct Args {
     /// Why
     #[arg(long)]

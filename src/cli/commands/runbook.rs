@@ -12,6 +12,7 @@ use crate::cli::ui::{Ui, plain};
 
 /// List, show or check runbooks
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter runbook list\n  blotter runbook show INC-001\n  blotter runbook check runbooks/INC-906-checkout.md")]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -58,9 +59,9 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
                 });
                 ui.line(&doc.to_string())?;
             } else if raw {
-                ui.out(&r.text)?;
+                ui.page(&r.text)?;
             } else {
-                ui.out(&markdown::render(ui, &r.text))?;
+                ui.page(&markdown::render(ui, &r.text))?;
             }
             Ok(Exit::Ok)
         }
@@ -86,8 +87,9 @@ fn list(ui: &Ui, ctx: &Ctx) -> Result<Exit, CliError> {
     for e in &entries {
         match &e.runbook {
             Some(r) => {
-                let stale = r.review_by.as_ref().filter(|d| **d < today).map_or(String::new(), |d| format!("  review was due {d}"));
-                out.push_str(&format!("{} {}  {}  ({}){stale}\n", Ui::fit(&r.id, 8), r.severity, plain(&r.title), plain(&e.path)));
+                let path = if e.path.starts_with("built-in:") { "built in".to_owned() } else { plain(&e.path) };
+                let stale = r.review_by.as_ref().filter(|d| **d < today).map_or(String::new(), |d| format!("  review was due {}", plain(d)));
+                out.push_str(&format!("{} {}  {}  ({}){stale}\n", Ui::pad(&plain(&r.id), 8), r.severity, plain(&r.title), path));
             }
             None => out.push_str(&format!("{} has {} faults: `blotter runbook check {}`\n", plain(&e.path), e.errors, plain(&e.path))),
         }
@@ -117,7 +119,12 @@ fn check(ui: &Ui, ctx: &Ctx, files: &[String]) -> Result<Exit, CliError> {
         }
         let n = entries.len();
         let files = if n == 1 { "1 runbook".to_owned() } else { format!("{n} runbooks") };
-        ui.say(&if errors == 0 { format!("{files} checked: no errors") } else { format!("{files} checked: {errors} errors") });
+        let found = match errors {
+            0 => "no errors".to_owned(),
+            1 => "1 error".to_owned(),
+            n => format!("{n} errors"),
+        };
+        ui.say(&format!("{files} checked: {found}"));
     }
     Ok(if errors == 0 { Exit::Ok } else { Exit::Failed })
 }

@@ -10,6 +10,7 @@ use crate::record::incident::decide::Command;
 
 /// Change an incident's severity
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter severity P0 --reason \"payments are down too\"")]
 pub struct Args {
     /// The severity from now on
     #[arg(value_parser = ["P0", "P1", "P2", "P3", "P4"])]

@@ -5,12 +5,13 @@ use crate::app::Ctx;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
-use crate::cli::{json as documents, page};
+use crate::cli::watch::watch;
+use crate::cli::{chat, json as documents, page};
 use crate::record::id::{Ref, RefKind};
 
 /// Show an incident: where it stands, what is known, what is next
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  blotter show\n  blotter show 7 --timeline\n  blotter show 7.e1          the whole answer of a probe\n  blotter show 7.a1          the whole plan of an action")]
+#[command(after_help = "Examples:\n  blotter show\n  blotter show 7 --timeline\n  blotter show --watch       stays, and draws it again every two seconds\n  blotter show --chat        what to paste into the chat\n  blotter show 7.e1          the whole answer of a probe\n  blotter show 7.a1          the whole plan of an action")]
 pub struct Args {
     /// An incident, or a ref within one (e1, 7.e1, a1)
     #[arg(value_name = "INCIDENT|REF")]
@@ -20,6 +21,12 @@ pub struct Args {
     /// Every event, one line each
     #[arg(long, short)]
     timeline: bool,
+    /// Draw it again every two seconds, until Ctrl-C
+    #[arg(long, short, conflicts_with = "chat")]
+    watch: bool,
+    /// What to paste into the chat: a few lines of plain text
+    #[arg(long, conflicts_with = "timeline")]
+    chat: bool,
 }
 
 /// Runs the command.
@@ -27,6 +34,15 @@ pub struct Args {
 /// # Errors
 /// No such incident or evidence.
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
+    if args.chat && ui.json {
+        return Err(chat::not_json());
+    }
+    if args.watch {
+        let which = args.what.map_or(args.which, |w| Which { incident: Some(w) });
+        let id = which.pick(&Ui { quiet: true, ..ui.clone() }, &ctx.read()?)?.brief.id;
+        // Opened anew each time: somebody else is writing meanwhile.
+        return watch(ui, |ui| Ok(page::show(ui, &look(ctx, &ctx.read()?, id)?, args.timeline)));
+    }
     let store = ctx.read()?;
     let reference = args.what.as_deref().and_then(|w| w.parse::<Ref>().ok()).filter(|r| r.kind == RefKind::Evidence);
     if let Some(r) = reference {
@@ -45,8 +61,10 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let v = look(ctx, &store, picked.brief.id)?;
     if ui.json {
         ui.line(&json(documents::show(&v, None))?)?;
+    } else if args.chat {
+        ui.out(&chat::text(&ctx.config, &v))?;
     } else {
-        ui.out(&page::show(ui, &v, args.timeline))?;
+        ui.page(&page::show(ui, &v, args.timeline))?;
     }
     Ok(Exit::Ok)
 }
@@ -85,7 +103,7 @@ fn evidence(ui: &Ui, ctx: &Ctx, store: &crate::store::Store, id: crate::record::
     if ui.out_tty {
         let text = String::from_utf8_lossy(&bytes);
         let pretty = serde_json::from_str::<serde_json::Value>(&text).and_then(|v| serde_json::to_string_pretty(&v)).unwrap_or_else(|_| text.into_owned());
-        ui.line(&crate::cli::ui::plain_lines(&pretty))?;
+        ui.page(&format!("{}\n", crate::cli::ui::plain_lines(&pretty)))?;
     } else {
         ui.bytes(&bytes)?;
     }

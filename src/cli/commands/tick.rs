@@ -6,7 +6,7 @@ use crate::app::{AppError, Ctx, tick};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
-use crate::cli::runtime;
+use crate::cli::block_on;
 use crate::cli::ui::{Ui, plain};
 use crate::store::StoreError;
 
@@ -14,6 +14,7 @@ use crate::store::StoreError;
 ///
 /// Run it every minute from cron or a timer. What a channel does not take is tried again by the next tick.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter tick\n  * * * * * blotter tick --quiet      in crontab")]
 pub struct Args {}
 
 /// Runs the command.
@@ -21,7 +22,7 @@ pub struct Args {}
 /// # Errors
 /// The ledger cannot be written.
 pub fn run(ui: &Ui, ctx: &Ctx, _args: Args) -> Result<Exit, CliError> {
-    let done = match runtime()?.block_on(tick::tick(ctx)) {
+    let done = match block_on(tick::tick(ctx))? {
         // Nothing was ever recorded, so nothing can be due.
         Err(AppError::Store(StoreError::NotFound { .. })) if !ctx.config.store_is_chosen => tick::Ticked::default(),
         other => other?,

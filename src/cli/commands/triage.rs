@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::ui::{Tone, Ui, plain};
-use crate::cli::{interrupted, runtime};
+use crate::cli::{block_on, interrupted};
 use crate::runbook::signal::{Match, Sign};
 
 /// Find out which runbook's incident is happening
@@ -35,9 +35,8 @@ pub struct Args {
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let live = announce(ui);
     let progress = |p: crate::app::engine::Progress<'_>| live.as_ref().map_or_else(|| silent(p), |l| l.note(p));
-    let rt = runtime()?;
     let said = answers(args.answers.into_iter().map(|(probe, answer)| (probe, answer, None)));
-    let found = rt.block_on(watch::triage(ctx, &said, &progress, interrupted()))?;
+    let found = block_on(watch::triage(ctx, &said, &progress, interrupted()))??;
     drop(live);
     for path in &found.unusable {
         ui.warn(&format!("runbook `{path}` has faults and was left out: `blotter runbook check {path}`"));

@@ -12,6 +12,7 @@ use crate::cli::ui::{Tone, Ui, plain};
 ///
 /// Says OK, or exactly what is wrong with which event; exit 13 then.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  blotter verify\n  blotter verify --json")]
 pub struct Args {}
 
 /// Runs the command.

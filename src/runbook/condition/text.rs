@@ -1,5 +1,6 @@
 //! Windows as a person writes them.
 
+use crate::record::time::parse_span;
 use crate::runbook::diagnostic::did_you_mean;
 use crate::runbook::expect::{self, ExprFault};
 use crate::runbook::model::{Op, WindowFn, WindowTest};
@@ -15,7 +16,7 @@ const WINDOW_FNS: [(WindowFn, &str); 7] = [
     (WindowFn::Increase, "increase"),
 ];
 
-/// Reads `increase(peck.callback_error, 24h) > 10`.
+/// Reads `increase(errors, 24h) > 10`.
 ///
 /// # Errors
 /// The first [`ExprFault`]: not of this form, an unknown function, a window or number that cannot be read.
@@ -43,7 +44,7 @@ pub fn parse_window(text: &str) -> Result<WindowTest, ExprFault> {
     }
     let rest = &inner[comma + 1..];
     let (at, window) = (open + comma + 2 + rest.len() - rest.trim_start().len(), rest.trim());
-    let window_ms = expect::parse_duration(window)
+    let window_ms = parse_span(window)
         .filter(|ms| *ms > 0)
         .ok_or_else(|| ExprFault::new(at, format!("`{window}` is no length of time")).hint("Write for example 15m, 24h or 2d."))?;
     let (op, value) = comparison(text, close + 1).map_err(|f| f.unwrap_or_else(|| malformed(close + 1)))?;

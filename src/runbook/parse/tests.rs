@@ -6,6 +6,7 @@ use crate::runbook::parse::parse;
 
 mod action;
 mod conditions;
+mod docs;
 mod exprs;
 mod graph;
 mod names;

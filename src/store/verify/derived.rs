@@ -1,13 +1,14 @@
 //! What is derived, against what it is derived from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use uuid::Uuid;
 
 use crate::record::brief::Brief;
 use crate::record::chain::Tree;
-use crate::record::id::StreamId;
+use crate::record::id::{IncidentId, StreamId};
 use crate::record::observation::{BlobRef, Observation};
 use crate::store::error::StoreError;
 use crate::store::{checkpoint, projection};
@@ -56,9 +57,27 @@ impl<'c> Derived<'c> {
         Ok(wrong)
     }
 
-    /// Compares the rest at the end.
-    pub(super) fn differences(&self, briefs: Vec<Brief>, tree: &Tree) -> Result<Vec<Difference>, StoreError> {
-        let mut found = self.incidents(briefs)?;
+    /// Compares the rest at the end, as far as it does not follow from `doubtful` streams.
+    pub(super) fn differences(
+        &self,
+        briefs: Vec<Brief>,
+        doubtful: &HashSet<StreamId>,
+        tree: Option<&Tree>,
+    ) -> Result<Vec<Difference>, StoreError> {
+        let mut found = self.incidents(briefs, doubtful)?;
+        if doubtful.is_empty() {
+            self.lists(&mut found)?;
+        }
+        let count = |sql: &str| self.conn.query_row(sql, [], |r| r.get::<_, i64>(0));
+        let edge = checkpoint::stored_frontier(self.conn)?;
+        if tree.is_some_and(|t| edge.as_ref() != Some(t)) || count("SELECT count(*) FROM frontier")? != 1 {
+            found.push((None, "the edge of the tree differs".to_owned()));
+        }
+        Ok(found)
+    }
+
+    /// What is listed without an event that it comes from.
+    fn lists(&self, found: &mut Vec<Difference>) -> Result<(), StoreError> {
         let count = |sql: &str| self.conn.query_row(sql, [], |r| r.get::<_, i64>(0));
         if self.lost_blobs > 0 || count("SELECT count(*) FROM blob_use")? != self.blobs {
             found.push((None, "the list of which event names which evidence differs".to_owned()));
@@ -67,19 +86,21 @@ impl<'c> Derived<'c> {
         if count("SELECT count(*) FROM reading")? != self.readings || count(unused)? > 0 {
             found.push((None, "the list of readings differs".to_owned()));
         }
-        if checkpoint::stored_frontier(self.conn)?.as_ref() != Some(tree) || count("SELECT count(*) FROM frontier")? != 1 {
-            found.push((None, "the edge of the tree differs".to_owned()));
-        }
-        Ok(found)
+        Ok(())
     }
 
-    fn incidents(&self, briefs: Vec<Brief>) -> Result<Vec<Difference>, StoreError> {
+    fn incidents(&self, briefs: Vec<Brief>, doubtful: &HashSet<StreamId>) -> Result<Vec<Difference>, StoreError> {
         let mut expected: HashMap<i64, Brief> = briefs.into_iter().map(|b| (b.number.cast_signed(), b)).collect();
         let mut found = Vec::new();
         let mut query = self.conn.prepare("SELECT number, id, runbook, status, brief FROM incident ORDER BY number")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let number: i64 = row.get(0)?;
+            let id = row.get_ref(1)?.as_blob().ok().and_then(|b| Uuid::from_slice(b).ok());
+            if id.is_some_and(|id| doubtful.contains(&StreamId::incident(IncidentId(id)))) {
+                expected.remove(&number);
+                continue;
+            }
             let Some(brief) = expected.remove(&number) else {
                 found.push((None, format!("incident {number} is listed but was never opened")));
                 continue;

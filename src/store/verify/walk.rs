@@ -33,6 +33,16 @@ struct Gone {
     payload: Hash,
 }
 
+/// Checkpoints in a row that are not what the events come to; one changed event breaks all that follow it.
+struct Broken {
+    /// Size, and the newest event, of the first.
+    size: u64,
+    stream: String,
+    seq: u64,
+    /// How many follow it.
+    further: u64,
+}
+
 pub(super) struct Walk<'c> {
     conn: &'c Connection,
     ledger: String,
@@ -45,6 +55,9 @@ pub(super) struct Walk<'c> {
     erasures: Vec<(StreamId, u64, PayloadErased)>,
     sound_blobs: HashSet<Hash>,
     checkpoint: i64,
+    broken: Option<Broken>,
+    /// Streams of which a payload is not as it was: nothing can be said of what follows from it.
+    doubtful: HashSet<StreamId>,
     derived: Derived<'c>,
     erased: u64,
     problems: Vec<Problem>,
@@ -69,6 +82,8 @@ impl<'c> Walk<'c> {
             erasures: Vec::new(),
             sound_blobs: HashSet::new(),
             checkpoint: 0,
+            broken: None,
+            doubtful: HashSet::new(),
             derived: Derived::new(conn),
             erased: 0,
             problems: Vec::new(),
@@ -101,6 +116,7 @@ impl<'c> Walk<'c> {
         self.last = pos;
         self.tree.push(leaf);
         self.check_announced();
+        self.check_checkpoint(&stream, seq)?;
         if let Some(header) = header {
             self.follow(&header, hash);
             self.take_facts(pos, header, hash, has_payload, facts)?;
@@ -108,7 +124,7 @@ impl<'c> Walk<'c> {
             // Unreadable, but what follows names its hash: go on from there.
             self.streams.entry(id).or_insert(Stream { head: Head::EMPTY, brief: None }).head = Head { seq, hash };
         }
-        self.check_checkpoint()
+        Ok(())
     }
 
     fn follow(&mut self, header: &Header, hash: Hash) {
@@ -129,7 +145,10 @@ impl<'c> Walk<'c> {
         let facts = match (has_payload, facts) {
             (_, Some(facts)) => facts,
             // There, but not sound: said already.
-            (true, None) => return Ok(()),
+            (true, None) => {
+                self.doubtful.insert(header.stream);
+                return Ok(());
+            }
             (false, None) => {
                 let (stream, seq, kind) = (header.stream.clone(), header.seq, header.kind.clone());
                 self.gone.push(Gone { stream, seq, kind, payload: header.payload });
@@ -165,7 +184,8 @@ impl<'c> Walk<'c> {
         }
         match Brief::begin(event) {
             Ok(brief) => stream.brief = Some(brief),
-            Err(e) if event.header.seq == 1 => {
+            // Without its payload it is reported as missing.
+            Err(e) if event.header.seq == 1 && event.facts != Facts::Erased => {
                 self.problem("chain", Some(event.header.stream.as_str()), Some(1), e.to_string());
             }
             Err(_) => {}
@@ -195,19 +215,32 @@ impl<'c> Walk<'c> {
         Ok(())
     }
 
-    /// The checkpoint stored for the size reached so far.
-    fn check_checkpoint(&mut self) -> Result<(), StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT CAST(body AS BLOB), sig IS NULL FROM checkpoint WHERE size = ?1")?;
-        let mut rows = query.query([self.tree.size().cast_signed()])?;
-        let Some(row) = rows.next()? else { return Ok(()) };
+    /// The checkpoint stored for the size reached so far, by event `seq` of `stream`.
+    fn check_checkpoint(&mut self, stream: &str, seq: u64) -> Result<(), StoreError> {
         let size = self.tree.size();
+        let mut query = self.conn.prepare_cached("SELECT CAST(body AS BLOB), sig IS NULL FROM checkpoint WHERE size = ?1")?;
+        let mut rows = query.query([size.cast_signed()])?;
+        let Some(row) = rows.next()? else { return Ok(()) };
         self.checkpoint += 1;
-        if row.get_ref(0)?.as_bytes().ok() != Some(Checkpoint::new(&self.ledger, &self.tree).text.as_bytes()) {
-            self.problem("checkpoint", None, None, format!("the checkpoint over {size} events is not what they come to"));
-        } else if !row.get::<_, bool>(1)? {
+        let matches = row.get_ref(0)?.as_bytes().ok() == Some(Checkpoint::new(&self.ledger, &self.tree).text.as_bytes());
+        match (&mut self.broken, matches) {
+            (Some(broken), false) => broken.further += 1,
+            (None, false) => self.broken = Some(Broken { size, stream: stream.to_owned(), seq, further: 0 }),
+            (_, true) => self.tell_broken(),
+        }
+        if !row.get::<_, bool>(1)? {
             self.problem("checkpoint", None, None, format!("the checkpoint over {size} events has a signature of an unknown form"));
         }
         Ok(())
+    }
+
+    fn tell_broken(&mut self) {
+        let Some(Broken { size, stream, seq, further }) = self.broken.take() else { return };
+        let mut detail = format!("the checkpoint over {size} events is not what they come to");
+        if further > 0 {
+            detail.push_str(&format!(", nor are the {further} after it"));
+        }
+        self.problem("checkpoint", Some(&stream), Some(seq), detail);
     }
 
     fn check_announced(&mut self) {
@@ -227,6 +260,9 @@ impl<'c> Walk<'c> {
 
     /// What can only be said at the end.
     pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+        // Where the events themselves are others, the edge over the old ones is no fault of its own.
+        let edge = self.broken.is_none();
+        self.tell_broken();
         self.check_erasures();
         let total = self.tree.size();
         match &self.announced {
@@ -244,7 +280,7 @@ impl<'c> Walk<'c> {
             self.problem("checkpoint", None, None, detail);
         }
         let briefs = self.streams.values_mut().filter_map(|s| s.brief.take()).collect();
-        for (stream, detail) in self.derived.differences(briefs, &self.tree)? {
+        for (stream, detail) in self.derived.differences(briefs, &self.doubtful, edge.then_some(&self.tree))? {
             self.problem("projection", stream.as_deref(), None, detail);
         }
         Ok(())
@@ -264,6 +300,7 @@ impl<'c> Walk<'c> {
                 None => {
                     let detail = format!("the payload of `{}` is MISSING and no event says that it was erased", gone.kind);
                     self.problem("missing", Some(gone.stream.as_str()), Some(gone.seq), detail);
+                    self.doubtful.insert(gone.stream.clone());
                 }
             }
         }

@@ -148,6 +148,8 @@ fn example(shape: Shape) -> String {
         Shape::Bool => "true".to_owned(),
         Shape::Int(low, _) => low.to_string(),
         Shape::Duration => "\"15m\"".to_owned(),
+        Shape::Period => "\"5m\"".to_owned(),
+        Shape::Statistic => "\"p90\"".to_owned(),
         Shape::Size => "\"64KiB\"".to_owned(),
         Shape::Choice(of) => format!("\"{}\"", of[0]),
         Shape::Choices(of) => format!("[\"{}\", \"{}\"]", of[0], of[1]),

@@ -146,7 +146,7 @@ fn values_have_their_types() {
             ),
             (
                 "id = \"x\"\nkind = \"http\"\nurl = \"https://a.example\"\nmax-bytes = «\"1MB\"»",
-                "`max-bytes` must be a size such as \"64KiB\" or \"1MiB\", not `1MB`",
+                "`max-bytes` must be a size up to \"64MiB\", such as \"64KiB\" or \"1MiB\", not `1MB`",
                 "",
             ),
             (

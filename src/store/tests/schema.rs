@@ -1,0 +1,79 @@
+use super::support::*;
+use crate::record::event::Facts;
+use crate::record::id::Hash;
+use crate::store::{Access, StoreError, schema};
+
+#[test]
+fn the_format_is_written_down_in_the_file() {
+    let place = Place::told();
+    let conn = place.raw();
+    assert_eq!(schema::marks(&conn).unwrap(), (0x626C_6F74, 1));
+    let (version, name, at): (i64, String, String) = conn
+        .query_row("SELECT version, name, applied_on FROM refinery_schema_history", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+        .unwrap();
+    assert_eq!((version, name.as_str(), at.as_str()), (1, "ledger", "1970-01-01T00:00:00Z"));
+    let strict: i64 =
+        conn.query_row("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 1", [], |r| r.get(0)).unwrap();
+    assert_eq!(strict, 10, "five tables of the record and five derived ones");
+}
+
+#[test]
+fn a_newer_format_is_read_with_a_notice_and_not_written() {
+    let place = Place::told();
+    place
+        .raw()
+        .execute_batch("PRAGMA user_version = 2; ALTER TABLE incident ADD COLUMN colour TEXT; CREATE TABLE later (x ANY) STRICT")
+        .unwrap();
+    let refused = place.try_open(Access::Append).unwrap_err();
+    assert!(matches!(refused, StoreError::Newer { found: 2, known: 1 }), "{refused}");
+    assert!(refused.hint().unwrap().contains("Upgrade blotter"));
+    let store = place.open(Access::Read);
+    assert_eq!(store.load(&incident(1)).unwrap().len(), 5);
+    assert!(
+        store.notices().len() == 1 && store.notices()[0].contains("newer blotter (format 2, this one knows 1)"),
+        "{:?}",
+        store.notices()
+    );
+    assert!(verify(&store).is_ok(), "its tables may differ, its events may not");
+}
+
+#[test]
+fn a_payload_of_a_newer_version_is_kept_and_shown_and_sound() {
+    let (place, mut store) = Place::new();
+    record(&mut store, vec![opening(1), noted(1, "plain")]);
+    let event = record(&mut store, vec![noted(1, "later words")]).remove(0);
+    drop(store);
+    // As a newer blotter would have written it: other fields, `sv` 2, every hash right.
+    let conn = place.raw();
+    let (header, body): (String, String) = conn
+        .query_row("SELECT header, body FROM event JOIN payload USING (pos) WHERE pos = 4", [], |r| Ok((r.get(0)?, r.get(1)?)))
+        .unwrap();
+    drop(conn);
+    let newer = body.replace("\"sv\":1", "\"sv\":2").replace("later words", "later words\",\"mood\":\"calm");
+    let payload = Hash::of(&[newer.as_bytes()]);
+    let header = header.replace(&event.header.payload.to_string(), &payload.to_string());
+    let hash = Hash::of(&[header.as_bytes()]);
+    place.tamper(&format!(
+        "UPDATE payload SET body = '{newer}', hash = x'{payload}' WHERE pos = 4;
+         UPDATE event SET header = '{header}', hash = x'{hash}', payload_hash = x'{payload}' WHERE pos = 4"
+    ));
+    let store = place.open(Access::Read);
+    let read = store.load(&incident(1)).unwrap().remove(2);
+    let Facts::Other { kind, data } = &read.facts else { panic!("{:?}", read.facts) };
+    assert_eq!((kind.as_str(), &data["mood"], &data["text"]), ("note.added", &"calm".into(), &"later words".into()));
+    // Nothing is wrong with the event itself; only what was stated over the old one does not fit.
+    let kinds: Vec<_> =
+        verify(&store).problems.iter().map(|p| p.kind).filter(|k| !["checkpoint", "projection", "rolled-back"].contains(k)).collect();
+    assert_eq!(kinds, Vec::<&str>::new());
+}
+
+#[test]
+fn an_event_of_a_kind_that_nobody_knows_yet_is_recorded_and_read_back() {
+    let (_place, mut store) = Place::new();
+    let other = Facts::Other { kind: "incident.painted".to_owned(), data: serde_json::json!({"colour": "red"}) };
+    let events = record(&mut store, vec![opening(1), new(&incident(1), other.clone())]);
+    assert_eq!(store.load(&incident(1)).unwrap()[1].facts, other);
+    assert_eq!(events[1].header.kind, "incident.painted");
+    store.rebuild().unwrap();
+    assert!(verify(&store).is_ok());
+}

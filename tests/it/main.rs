@@ -1,0 +1,10 @@
+//! What holds the house from outside: the layers of the source, what is built in, and the binary as a person runs it.
+
+mod bad_input;
+mod dependencies;
+mod harness;
+mod help;
+mod layering;
+mod page_time;
+mod reading;
+mod source;
