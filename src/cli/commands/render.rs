@@ -48,9 +48,9 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         ui.line(&json!({"v": V, "check": args.check, "documents": rows}).to_string())?;
     } else {
         for d in &done {
-            let path = d.path.display();
+            let path = plain(&d.path.display().to_string());
             for f in &d.faults {
-                ui.warn(&format!("{} {path}: {}\nhint: {}", ui.paint(Tone::Bad, "left as it is:"), plain(&f.to_string()), f.hint()));
+                ui.warn(&format!("{} {path}: {}\nhint: {}", ui.paint(Tone::Bad, "left as it is:"), plain(&f.to_string()), plain(&f.hint())));
             }
             for u in &d.unknown {
                 ui.warn(&format!("{path}: entry `{}` is not of this ledger; it was left alone", plain(u)));
