@@ -50,7 +50,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         for d in &done {
             let path = plain(&d.path.display().to_string());
             for f in &d.faults {
-                ui.warn(&format!("{} {path}: {}\nhint: {}", ui.paint(Tone::Bad, "left as it is:"), plain(&f.to_string()), plain(&f.hint())));
+                ui.warn(&format!("{} {path}: {}\nhint: {}", ui.paint(Tone::Bad, "left as it is:"), plain(&f.to_string()), f.hint()));
             }
             for u in &d.unknown {
                 ui.warn(&format!("{path}: entry `{}` is not of this ledger; it was left alone", plain(u)));
