@@ -171,10 +171,8 @@ fn faults(file: &Source) -> Vec<String> {
         {
             fault(format!("a pure room may not name {world} (`{path}`)"));
         }
-        if names(&path, "io::stdout") || names(&path, "io::stderr") {
-            if file.room() != "cli" {
-                fault(format!("only cli prints (`{path}`)"));
-            }
+        if (names(&path, "io::stdout") || names(&path, "io::stderr")) && file.room() != "cli" {
+            fault(format!("only cli prints (`{path}`)"));
         }
     }
     let words = words(&file.code);
