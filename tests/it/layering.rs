@@ -48,7 +48,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("perform", &["app::action"]),
     ("simulator", &["app::drill"]),
     ("notify", &["app::tick", "app::escalation"]),
-    ("collect", &["app::engine", "app::ctx"]),
+    ("collect", &["app::engine", "app::ctx", "app::next"]),
 ];
 
 /// Crates that any room may use: they compute.
@@ -116,7 +116,7 @@ const WORLD: &[&str] = &[
 /// Paths of the standard library with the parts that alone may name them.
 const GUARDED: &[(&str, &[&str])] = &[
     ("std::env", &["cli", "app::spool"]),
-    ("std::process::Command", &["config", "sign"]),
+    ("std::process::Command", &["config", "sign", "app::doctor"]),
     ("tokio::process", &["notify", "sign"]),
     ("std::net", &["collect", "simulator"]),
     ("tokio::net", &["simulator"]),
