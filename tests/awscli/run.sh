@@ -92,7 +92,7 @@ check "logs: so many and no more" "3" "$limited"
 refused "logs: no such group" "*ResourceNotFoundException*" \
     logs filter-log-events --log-group-name /nowhere
 
-answers "states: what hangs" "peck-stuck-4 peck-stuck-3 peck-stuck-2 peck-stuck-1" \
+answers "states: what hangs" "peck-stuck-1 peck-stuck-2 peck-stuck-3 peck-stuck-4" \
     stepfunctions list-executions --state-machine-arn "$machine" --status-filter RUNNING --query 'sort(executions[].name)' --output text
 answers "states: page by page" "peck-stuck-4 peck-stuck-3 peck-stuck-2 peck-stuck-1" \
     stepfunctions list-executions --state-machine-arn "$machine" --status-filter RUNNING --page-size 1 --query 'sort(executions[].name)' --output text

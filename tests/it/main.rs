@@ -2,9 +2,11 @@
 
 mod bad_input;
 mod dependencies;
+mod drills;
 mod harness;
 mod help;
 mod layering;
 mod page_time;
 mod reading;
+mod readme;
 mod source;

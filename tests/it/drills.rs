@@ -1,0 +1,79 @@
+//! Each rehearsal walks its runbook to the end, and what it writes says so.
+
+use crate::harness::House;
+
+/// Walks one alone; returns what it printed.
+fn walked(id: &str) -> String {
+    let house = House::new();
+    let ran = house.run(&format!("drill {id} --auto"));
+    assert_eq!(ran.code, 0, "{ran}");
+    let left: Vec<_> = std::fs::read_dir(house.path(".")).unwrap().flatten().map(|e| e.file_name()).filter(|n| n == "exports").collect();
+    assert!(left.is_empty(), "a throw-away drill leaves no documents");
+    assert!(ran.stdout.contains("\nOK  "), "the record is whole\n{ran}");
+    assert!(ran.stdout.contains(&format!("## DRILL: Incident 1: {id}")), "{ran}");
+    ran.stdout
+}
+
+fn says(text: &str, wanted: &[&str]) {
+    for w in wanted {
+        assert!(text.contains(w), "`{w}` is not there\n{text}");
+    }
+}
+
+#[test]
+fn a_dead_lambda_is_rolled_back() {
+    let text = walked("INC-001");
+    says(
+        &text,
+        &[
+            "$ blotter propose rollback",
+            "$ blotter approve a1 --as T-JOSH",
+            "mission-control-api:prod is at version 41; recovery verified",
+            "approved by T-JOSH, **unsigned**",
+            "a1 recovery verified",
+            "Status **resolved**",
+        ],
+    );
+}
+
+#[test]
+fn stalled_certificates_go_to_a_code_review() {
+    let text = walked("INC-002");
+    says(&text, &["escalated to T-JOSH for code-path review", "Status **resolved**"]);
+}
+
+#[test]
+fn a_dead_fleet_becomes_a_p0_and_its_team_is_asked_to_restart() {
+    let text = walked("INC-003");
+    says(
+        &text,
+        &[
+            "severity P1 -> P0 by rule lost-within-24h",
+            "escalated to spaceduck-bot for agent restart",
+            "decided what-is-it: stopped",
+            "Status **resolved**",
+        ],
+    );
+}
+
+#[test]
+fn stuck_pecks_are_stopped_once_they_are_approved() {
+    let text = walked("INC-004");
+    says(
+        &text,
+        &[
+            "escalated to T-JOSH for more than 10 callback errors in 24 hours",
+            "a1 succeeded: 4 stopped, 0 skipped of peck-approval-workflow",
+            "Status **resolved**",
+        ],
+    );
+}
+
+#[test]
+fn a_used_up_quota_asks_for_production_access_and_its_entry_has_the_numbers() {
+    let text = walked("INC-005");
+    says(
+        &text,
+        &["AWS took the request for production access", "user-impact (ask) | seen |", "reset-told (ask) | seen |", "Status **resolved**"],
+    );
+}

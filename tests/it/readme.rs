@@ -1,0 +1,46 @@
+//! What the README says is so.
+
+use crate::harness::House;
+
+const README: &str = include_str!("../../README.md");
+
+/// The rows of the table of exit codes.
+fn codes() -> Vec<(String, String)> {
+    let (_, after) = README.split_once("### Exit codes").unwrap();
+    let rows = after.lines().skip_while(|l| !l.starts_with("| ---")).skip(1).take_while(|l| l.starts_with("| "));
+    rows.map(|row| {
+        let mut cells = row.trim_matches('|').split(" | ").map(|c| c.trim().to_owned());
+        (cells.next().unwrap(), cells.next().unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn the_table_of_exit_codes_is_the_codes() {
+    let known: Vec<_> = blotter::cli::exit::Exit::ALL.iter().map(|(exit, text)| ((*exit as u8).to_string(), (*text).to_owned())).collect();
+    assert_eq!(codes(), known);
+}
+
+#[test]
+fn every_command_that_it_names_exists() {
+    let house = House::new();
+    let (_, after) = README.split_once("| to | commands |").unwrap();
+    let table: String = after.lines().take_while(|l| l.is_empty() || l.starts_with('|')).collect();
+    let named: Vec<&str> = table.split('`').skip(1).step_by(2).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for command in named {
+        let ran = house.run(&format!("{command} --help"));
+        assert_eq!(ran.code, 0, "`blotter {command}`: {ran}");
+    }
+}
+
+#[test]
+fn its_settings_can_be_read() {
+    let (_, after) = README.split_once("```toml\n").unwrap();
+    let (settings, _) = after.split_once("```").unwrap();
+    let house = House::new();
+    house.write("blotter.toml", settings);
+    std::fs::create_dir_all(house.path("runbooks")).unwrap();
+    let ran = house.run("runbook list");
+    assert_eq!(ran.code, 0, "{ran}");
+}
