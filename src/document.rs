@@ -5,6 +5,7 @@
 
 pub mod deploy_log;
 pub mod escape;
+pub mod figures;
 pub mod governance_log;
 pub mod html;
 pub mod managed;

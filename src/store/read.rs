@@ -154,6 +154,23 @@ impl Store {
         load(&self.conn, stream, seq, None)
     }
 
+    /// What a stream's actions need and nothing else: its first event, and those of actions and approvals, in order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn load_actions(&self, stream: &StreamId) -> Result<Vec<Event>, StoreError> {
+        let mut query = self.conn.prepare_cached(
+            "SELECT e.header, p.body FROM event e LEFT JOIN payload p ON p.pos = e.pos
+             WHERE e.stream = ?1 AND (e.seq = 1 OR e.type >= 'action.' AND e.type < 'approval/') ORDER BY e.seq",
+        )?;
+        let mut rows = query.query([stream.as_str()])?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next()? {
+            events.push(event(row)?);
+        }
+        Ok(events)
+    }
+
     /// The event of that id.
     ///
     /// # Errors
