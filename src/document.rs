@@ -11,3 +11,4 @@ pub mod html;
 pub mod managed;
 pub mod picture;
 pub mod postmortem;
+pub mod table;

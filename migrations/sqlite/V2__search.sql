@@ -1,4 +1,4 @@
--- Full text of the incidents, by position of the event. Derived: dropped and rebuilt.
+-- Full text of the incidents, by position of the event (derived: dropped and rebuilt), and who has follow-ups open.
 
 PRAGMA user_version = 2;
 
@@ -6,3 +6,5 @@ CREATE VIRTUAL TABLE search USING fts5 (body, tokenize = 'unicode61 remove_diacr
 
 -- What is deleted leaves nothing behind in the index.
 INSERT INTO search (search, rank) VALUES ('secure-delete', 1);
+
+CREATE INDEX incident_followups ON incident (number) WHERE brief ->> '$.open_followups' > 0;

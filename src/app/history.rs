@@ -6,7 +6,7 @@ use super::AppError;
 use super::change::fold;
 use crate::record::brief::Brief;
 use crate::record::id::{IncidentId, StreamId};
-use crate::record::incident::Status;
+use crate::record::incident::{FollowUp, Status};
 use crate::record::stats::{Stats, Tally};
 use crate::record::time::Timestamp;
 use crate::store::{Filter, Found, Store};
@@ -84,4 +84,31 @@ pub fn search(store: &Store, text: &str, wanted: &Wanted, person: Option<&str>, 
         Ok(brief.as_ref().is_some_and(|b| wanted.lets(b)))
     })?;
     Ok(found.into_iter().filter_map(|f| briefs.get(&f.incident).cloned().flatten().map(|brief| Hit { found: f, brief })).collect())
+}
+
+/// A follow-up that is not done though its day has passed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overdue {
+    /// Number of its incident.
+    pub incident: u64,
+    /// The follow-up.
+    pub followup: FollowUp,
+}
+
+/// Every follow-up whose day is over at `now` and that is not done, the longest overdue first.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn overdue(store: &Store, runbook: Option<&str>, now: Timestamp) -> Result<Vec<Overdue>, AppError> {
+    let today = now.to_date();
+    let mut all = Vec::new();
+    for b in store.with_followups()?.iter().filter(|b| runbook.is_none_or(|r| r == b.runbook)) {
+        let incident = fold(&store.load_followups(&StreamId::incident(b.id))?)?;
+        for mut f in incident.followups.iter().filter(|f| f.done.is_none() && f.due.as_ref().is_some_and(|d| *d < today)).cloned() {
+            f.text = incident.text(f.seq, &f.text).to_owned();
+            all.push(Overdue { incident: b.number, followup: f });
+        }
+    }
+    all.sort_by(|a, b| a.followup.due.cmp(&b.followup.due).then(a.incident.cmp(&b.incident)));
+    Ok(all)
 }

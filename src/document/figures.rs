@@ -10,7 +10,7 @@ use crate::record::time::human_span;
 
 /// Makes the page; `about` says which incidents were looked at, e.g. `INC-001 since 2026-01-01`.
 pub fn page(stats: &Stats, about: &str) -> String {
-    let mut out = format!("<h1>Figures</h1>\n<p>{} incidents, {}.</p>\n", stats.incidents, text(about));
+    let mut out = format!("<h1>Figures</h1>\n<p>Incidents {}: {}.</p>\n", text(about), stats.incidents);
     out.push_str("<h2>Durations</h2>\n<table>\n<thead>\n<tr><th scope=\"col\">Span</th><th scope=\"col\">Median</th><th scope=\"col\">Nine of ten within</th><th scope=\"col\">Measured</th><th scope=\"col\">Left out</th><th scope=\"col\">Definition</th></tr>\n</thead>\n<tbody>\n");
     for s in &stats.spans {
         let span = |ms: Option<i64>| ms.map_or_else(|| "none".to_owned(), human_span);

@@ -43,7 +43,8 @@ pub struct Found {
 }
 
 /// The table as the migration makes it.
-const TABLE: &str = include_str!("../../migrations/sqlite/V2__search.sql");
+const TABLE: &str = "CREATE VIRTUAL TABLE search USING fts5 (body, tokenize = 'unicode61 remove_diacritics 2');
+INSERT INTO search (search, rank) VALUES ('secure-delete', 1);";
 
 /// Takes in the event at `pos`.
 pub(super) fn index(conn: &Connection, pos: u64, event: &Event) -> Result<(), StoreError> {

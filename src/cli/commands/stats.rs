@@ -57,7 +57,8 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
 
 fn table(ui: &Ui, stats: &Stats, about: &str) -> String {
     let head = |t: &str| format!("\n{}\n", ui.paint(Tone::Strong, t));
-    let mut out = format!("{} incidents {}\n", stats.incidents, plain(about));
+    let many = if stats.incidents == 1 { "incident" } else { "incidents" };
+    let mut out = format!("{} {many} {}\n", stats.incidents, plain(about));
     out.push_str(&head(&format!("{:<20} {:>9} {:>9} {:>5} {:>8}", "", "median", "90%", "n", "left out")));
     let span = |ms: Option<i64>| ms.map_or_else(|| "-".to_owned(), human_span);
     for s in &stats.spans {
