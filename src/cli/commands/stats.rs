@@ -49,7 +49,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         return Ok(Exit::Ok);
     }
     match &args.html {
-        Some(file) => ui.line(&format!("figures written to {}", file.display()))?,
+        Some(file) => ui.line(&format!("figures written to {}", plain(&file.display().to_string())))?,
         None => ui.out(&table(ui, &stats, &about))?,
     }
     Ok(Exit::Ok)
