@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod drill;
 pub mod engine;
 pub mod escalation;
+pub mod history;
 pub mod init;
 pub mod known;
 pub mod library;

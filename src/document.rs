@@ -5,8 +5,10 @@
 
 pub mod deploy_log;
 pub mod escape;
+pub mod figures;
 pub mod governance_log;
 pub mod html;
 pub mod managed;
 pub mod picture;
 pub mod postmortem;
+pub mod table;

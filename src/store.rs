@@ -27,6 +27,7 @@ mod open;
 mod projection;
 mod read;
 mod schema;
+mod search;
 mod verify;
 
 pub use append::{NewEvent, Tx};
@@ -35,6 +36,7 @@ pub use error::{AppendError, StoreError};
 pub use export::Exported;
 pub use lock::ExecutionLock;
 pub use read::{Filter, SeriesInfo};
+pub use search::{Found, INDEXED, MARKS};
 pub use verify::{Problem, VerifyReport};
 
 /// What a store is opened for.

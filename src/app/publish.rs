@@ -17,7 +17,9 @@ use crate::record::id::StreamId;
 use crate::record::incident::Incident;
 use crate::store::{Filter, Store};
 
+pub mod audit;
 pub mod postmortem;
+pub mod tables;
 
 /// How to render.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,10 +82,15 @@ impl Told {
 }
 
 fn told(store: &Store, brief: &Brief) -> Result<Told, AppError> {
-    let stream = StreamId::incident(brief.id);
-    let events = store.load(&stream)?;
+    told_at(store, &StreamId::incident(brief.id), None)
+}
+
+/// An incident as it stood after event `at`.
+fn told_at(store: &Store, stream: &StreamId, at: Option<u64>) -> Result<Told, AppError> {
+    let mut events = store.load(stream)?;
+    events.retain(|e| at.is_none_or(|at| e.header.seq <= at));
     let incident = fold(&events)?;
-    let covering = store.checkpoint_for(&stream, incident.head.seq)?;
+    let covering = store.checkpoint_for(stream, incident.head.seq)?;
     Ok(Told { incident, events, checkpoint: covering.map(|c| Checkpoint { size: c.size, root: c.root }) })
 }
 
@@ -134,6 +141,8 @@ fn lay(
     let existing = read(&path)?;
     let mut done = Rendered::of(path);
     let found = match existing.as_deref().map(scan).transpose() {
+        // Forced: every entry is made anew, also where nothing was recorded since.
+        Ok(_) if request.force => BTreeMap::new(),
         Ok(f) => f.unwrap_or_default().into_iter().map(|f| (f.id.clone(), f)).collect(),
         Err(faults) => {
             done.faults = faults;
@@ -171,7 +180,7 @@ fn read(path: &Path) -> Result<Option<String>, AppError> {
 /// The folder cannot be written; the old file is as it was.
 pub fn write(path: &Path, text: &str) -> Result<(), AppError> {
     let attempt = || -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         // A link is followed: what it points at is the document.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
@@ -179,7 +188,8 @@ pub fn write(path: &Path, text: &str) -> Result<(), AppError> {
         if mode.as_ref().is_ok_and(fs::Permissions::readonly) {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
         }
-        let mut new = tempfile::Builder::new().prefix(".blotter-").tempfile_in(target.parent().unwrap_or(folder))?;
+        let beside = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(folder);
+        let mut new = tempfile::Builder::new().prefix(".blotter-").tempfile_in(beside)?;
         new.write_all(text.as_bytes())?;
         match mode {
             Ok(m) => new.as_file().set_permissions(m)?,
@@ -187,10 +197,13 @@ pub fn write(path: &Path, text: &str) -> Result<(), AppError> {
         }
         new.as_file().sync_all()?;
         new.persist(&target)?;
-        fs::File::open(target.parent().unwrap_or(folder))?.sync_all()
+        fs::File::open(beside)?.sync_all()
     };
     attempt().map_err(|e| {
         AppError::told(ErrorKind::Failed, format!("`{}` cannot be written: {e}", path.display()))
             .hint("The file is as it was. Mend the cause and render again.")
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,8 @@ commands! {
     reopen::Reopen,
     show::Show,
     list::List,
+    search::Search,
+    stats::Stats,
     triage::Triage,
     observe::Observe,
     tick::Tick,
@@ -134,6 +136,31 @@ impl Which {
             ui.say(&format!("on incident {}  {}  {} {}", b.number, b.severity, b.runbook, super::ui::plain(&b.title)));
         }
         Ok(picked)
+    }
+}
+
+/// How far back a look goes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Since {
+    /// Only incidents opened since: a span such as 30d, a date, or an instant (UTC)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+}
+
+impl Since {
+    /// The instant meant.
+    ///
+    /// # Errors
+    /// Not a span, date or instant.
+    pub fn read(&self, ctx: &Ctx) -> Result<Option<Timestamp>, AppError> {
+        let Some(text) = self.since.as_deref() else { return Ok(None) };
+        let span = crate::record::time::parse_span(text).map(|ms| ctx.now().plus_millis(-ms));
+        let read = span.or_else(|| format!("{text}T00:00:00Z").parse().ok()).or_else(|| text.parse().ok());
+        match read {
+            Some(at) => Ok(Some(at)),
+            None => Err(AppError::usage(format!("`{text}` is no time to look back to"))
+                .hint("Say `--since 30d`, `--since 2026-03-01`, or `--since 2026-03-01T12:00:00Z`.")),
+        }
     }
 }
 

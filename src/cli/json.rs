@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::app::history::Overdue;
 use crate::app::view::View;
 use crate::record::action::Action;
 use crate::record::brief::Brief;
 use crate::record::event::Event;
-use crate::record::incident::{Evidence, EvidenceKind, Head, Incident};
+use crate::record::incident::{Evidence, EvidenceKind, FollowUp, Head, Incident};
 use crate::record::observation::Observation;
 use crate::record::time::Timestamp;
 use crate::record::timeline;
@@ -167,6 +168,8 @@ struct ShowJson {
 struct ListJson {
     v: u64,
     incidents: Vec<IncidentJson>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overdue: Vec<FollowupJson>,
 }
 
 /// The `show` document; `events` are those that the command appended.
@@ -182,18 +185,7 @@ pub fn show(view: &View, events: Option<&[Event]>) -> Result<String, serde_json:
         evidence: i.evidence.iter().map(evidence).collect(),
         actions: i.actions.iter().map(|a| action(a, view)).collect(),
         escalations: view.escalations.iter().map(escalation).chain(manual(i)).collect(),
-        followups: i
-            .followups
-            .iter()
-            .map(|f| FollowupJson {
-                reference: format!("f{}", f.n),
-                text: f.text.clone(),
-                class: f.class.clone(),
-                owner: f.owner.clone(),
-                due: f.due.clone(),
-                done_at: f.done.as_ref().map(|(at, _)| *at),
-            })
-            .collect(),
+        followups: i.followups.iter().map(followup).collect(),
         timeline: timeline::entries(&view.events).into_iter().map(line).collect(),
         next: view
             .next
@@ -208,8 +200,20 @@ pub fn show(view: &View, events: Option<&[Event]>) -> Result<String, serde_json:
 ///
 /// # Errors
 /// A number that JSON cannot hold.
-pub fn list(briefs: &[Brief]) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&ListJson { v: V, incidents: briefs.iter().map(brief).collect() })
+pub fn list(briefs: &[Brief], overdue: &[Overdue]) -> Result<String, serde_json::Error> {
+    let late = overdue.iter().map(|o| FollowupJson { reference: format!("{}.f{}", o.incident, o.followup.n), ..followup(&o.followup) });
+    serde_json::to_string(&ListJson { v: V, incidents: briefs.iter().map(brief).collect(), overdue: late.collect() })
+}
+
+fn followup(f: &FollowUp) -> FollowupJson {
+    FollowupJson {
+        reference: format!("f{}", f.n),
+        text: f.text.clone(),
+        class: f.class.clone(),
+        owner: f.owner.clone(),
+        due: f.due.clone(),
+        done_at: f.done.as_ref().map(|(at, _)| *at),
+    }
 }
 
 fn incident(i: &Incident) -> IncidentJson {

@@ -111,6 +111,19 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The line it is about, from 1.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Conflict { line }
+            | Self::BadMarker { line, .. }
+            | Self::Unclosed { line, .. }
+            | Self::Unopened { line, .. }
+            | Self::Duplicate { line, .. }
+            | Self::Edited { line, .. } => Some(*line),
+            Self::Derived { .. } | Self::Absent { .. } => None,
+        }
+    }
+
     /// A whole sentence that says what to do.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -148,8 +161,48 @@ impl Merged {
     }
 }
 
+/// A stretch of a file, for whoever compares it with the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// Somebody else's.
+    Prose {
+        /// Line that it begins on, from 1.
+        line: usize,
+        /// Its text.
+        text: &'a str,
+    },
+    /// An entry of ours.
+    Entry {
+        /// Its markers.
+        found: Found,
+        /// The lines between them; the first stands on the line after [`Found::line`].
+        lines: Vec<&'a str>,
+    },
+}
+
+/// Takes a file apart.
+///
+/// # Errors
+/// Every structural [`Fault`].
+pub fn parts(text: &str) -> Result<Vec<Part<'_>>, Vec<Fault>> {
+    let mut line = 1;
+    let parts = split(text)?.into_iter().map(|s| {
+        let (whole, part) = match s {
+            Stretch::Prose(text) => (text, Part::Prose { line, text }),
+            Stretch::Block(b) => {
+                let mut lines: Vec<&str> = b.whole.lines().skip(1).collect();
+                lines.pop();
+                (b.whole, Part::Entry { found: b.found, lines })
+            }
+        };
+        line += whole.matches('\n').count();
+        part
+    });
+    Ok(parts.collect())
+}
+
 /// A stretch of the file.
-enum Part<'a> {
+enum Stretch<'a> {
     Prose(&'a str),
     Block(Block<'a>),
 }
@@ -168,7 +221,7 @@ struct Block<'a> {
 /// Every structural [`Fault`]; edits are not among them, see [`Found::edited`].
 pub fn scan(text: &str) -> Result<Vec<Found>, Vec<Fault>> {
     let parts = split(text)?;
-    Ok(parts.into_iter().filter_map(|p| if let Part::Block(b) = p { Some(b.found) } else { None }).collect())
+    Ok(parts.into_iter().filter_map(|p| if let Stretch::Block(b) = p { Some(b.found) } else { None }).collect())
 }
 
 /// Brings the entries of a file up to date; `preamble` begins a file that does not exist yet.
@@ -182,7 +235,7 @@ pub fn merge(existing: Option<&str>, preamble: &str, entries: &[Entry], force: b
     let parts = split(existing.unwrap_or(preamble))?;
     let mut place: HashMap<&str, usize> = HashMap::new();
     for (i, part) in parts.iter().enumerate() {
-        if let Part::Block(b) = part {
+        if let Stretch::Block(b) = part {
             place.insert(&b.found.id, i);
         }
     }
@@ -193,7 +246,7 @@ pub fn merge(existing: Option<&str>, preamble: &str, entries: &[Entry], force: b
         return Err(faults);
     }
 
-    let last_block = parts.iter().rposition(|p| matches!(p, Part::Block(_)));
+    let last_block = parts.iter().rposition(|p| matches!(p, Stretch::Block(_)));
     let mut before: HashMap<usize, Vec<&Entry>> = HashMap::new();
     let mut next = last_block.map_or(parts.len(), |i| i + 1);
     for entry in sorted.iter().rev() {
@@ -207,24 +260,24 @@ pub fn merge(existing: Option<&str>, preamble: &str, entries: &[Entry], force: b
     let crlf = existing.is_some_and(ends_in_crlf);
     let mut out = Writer { merged: Merged::default(), crlf };
     for i in 0..=parts.len() {
-        let follows = matches!(parts.get(i), Some(Part::Block(_)));
+        let follows = matches!(parts.get(i), Some(Stretch::Block(_)));
         for entry in before.get(&i).into_iter().flatten().rev() {
             out.add(entry, follows);
         }
         match parts.get(i) {
-            Some(Part::Prose(text)) => out.merged.text.push_str(text),
-            Some(Part::Block(block)) => out.keep_or_replace(block, known.get(block.found.id.as_str()).copied()),
+            Some(Stretch::Prose(text)) => out.merged.text.push_str(text),
+            Some(Stretch::Block(block)) => out.keep_or_replace(block, known.get(block.found.id.as_str()).copied()),
             None => {}
         }
     }
     Ok(out.merged)
 }
 
-fn faults(parts: &[Part<'_>], place: &HashMap<&str, usize>, sorted: &[&Entry], force: bool) -> Vec<Fault> {
+fn faults(parts: &[Stretch<'_>], place: &HashMap<&str, usize>, sorted: &[&Entry], force: bool) -> Vec<Fault> {
     let bodies: HashMap<&str, Option<&String>> = sorted.iter().map(|e| (e.id.as_str(), e.body.as_ref())).collect();
     let mut faults = Vec::new();
     for part in parts {
-        let Part::Block(b) = part else { continue };
+        let Stretch::Block(b) = part else { continue };
         let body = bodies.get(b.found.id.as_str()).copied();
         let replaceable = force || body.flatten().is_some_and(|new| lines_of(new) == body_of(b.whole));
         let ours_to_replace = matches!(body, Some(Some(_))) && replaceable;
@@ -374,7 +427,7 @@ struct Opened {
     crlf: bool,
 }
 
-fn split(text: &str) -> Result<Vec<Part<'_>>, Vec<Fault>> {
+fn split(text: &str) -> Result<Vec<Stretch<'_>>, Vec<Fault>> {
     let (mut parts, mut faults) = (Vec::new(), Vec::new());
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut open: Option<Opened> = None;
@@ -410,10 +463,10 @@ fn split(text: &str) -> Result<Vec<Part<'_>>, Vec<Fault>> {
                 let whole = &text[o.start..offset];
                 let edited = Hash::of(&[body_of(whole).as_bytes()]) != o.hash;
                 if prose < o.start {
-                    parts.push(Part::Prose(&text[prose..o.start]));
+                    parts.push(Stretch::Prose(&text[prose..o.start]));
                 }
                 prose = offset;
-                parts.push(Part::Block(Block { found: Found { id: o.id, at: o.at, line: o.line, edited }, whole, crlf: o.crlf }));
+                parts.push(Stretch::Block(Block { found: Found { id: o.id, at: o.at, line: o.line, edited }, whole, crlf: o.crlf }));
             }
         }
     }
@@ -421,7 +474,7 @@ fn split(text: &str) -> Result<Vec<Part<'_>>, Vec<Fault>> {
         faults.push(Fault::Unclosed { line: o.line, id: o.id });
     }
     if prose < text.len() {
-        parts.push(Part::Prose(&text[prose..]));
+        parts.push(Stretch::Prose(&text[prose..]));
     }
     if faults.is_empty() { Ok(parts) } else { Err(faults) }
 }

@@ -128,6 +128,45 @@ fn with(head: String, sep: &str, tail: Option<&str>) -> String {
     }
 }
 
+/// The words by which an event may be found again: what people wrote, what was seen and what was done, as stored.
+///
+/// What is found must not change with how a line is put; no wording of ours is in it.
+pub fn words(facts: &Facts) -> Vec<&str> {
+    match facts {
+        Facts::IncidentOpened(x) => {
+            let mut all = vec![x.runbook.id.as_str(), &x.runbook.title, &x.title];
+            all.extend(x.reason.as_deref());
+            all
+        }
+        Facts::EvidenceCaptured(x) => {
+            let mut all = vec![x.observation.probe.as_str(), &x.observation.observed];
+            all.extend(x.observation.reason.as_deref());
+            all
+        }
+        Facts::EvidenceAttached(x) => std::iter::once(x.name.as_str()).chain(x.note.as_deref()).collect(),
+        Facts::EventCorrected(x) => vec![&x.text, &x.reason],
+        Facts::SeverityChanged(x) => vec![&x.reason],
+        Facts::DecisionMade(x) => [x.decide.as_str(), &x.branch].into_iter().chain(x.reason.as_deref()).collect(),
+        Facts::EscalationRaised(x) => std::iter::once(x.reason.as_str()).chain(x.purpose.as_deref()).collect(),
+        Facts::ActionProposed(x) => vec![&x.action, &x.text],
+        Facts::ApprovalGranted(x) => x.comment.as_deref().into_iter().collect(),
+        Facts::ApprovalRevoked(x) => vec![&x.reason],
+        Facts::ActionDenied(x) => vec![&x.reason],
+        Facts::ActionStale(x) => vec![&x.reason],
+        Facts::ActionSucceeded(x) => vec![&x.text],
+        Facts::ActionFailed(x) => vec![&x.error],
+        Facts::ActionUnknown(x) => vec![&x.error],
+        Facts::RecoveryNotVerified(x) => vec![&x.reason],
+        Facts::FollowupDone(x) => x.note.as_deref().into_iter().collect(),
+        Facts::IncidentResolved(x) => {
+            let waived = x.without.iter().flat_map(|w| [w.what.as_str(), &w.because]);
+            [x.summary.as_str(), &x.impact].into_iter().chain(waived).collect()
+        }
+        Facts::Erased | Facts::Other { .. } => Vec::new(),
+        other => other.text().into_iter().filter(|t| !t.is_empty()).collect(),
+    }
+}
+
 /// What happened, on one line; `text`, where given, stands for the event's own text, which was put right since.
 pub fn summary_with(event: &Event, text: Option<&str>) -> String {
     let own = text.or_else(|| event.facts.text()).unwrap_or_default();

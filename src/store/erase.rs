@@ -4,14 +4,14 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::projection::{Projector, blob, observation};
-use super::{Store, read};
+use super::{Store, read, search};
 use crate::record::brief::Brief;
 use crate::record::event::{Event, Facts, PayloadErased};
 
 /// The events whose payload may be erased; the fold and the approvals need all others.
 pub(super) const ERASABLE: [&str; 4] = ["note.added", "evidence.captured", "evidence.attached", "event.corrected"];
 
-/// Deletes payload, blob and readings of the event that `erased` names; the event that names it is recorded already.
+/// Deletes payload, blob, readings and words of the event that `erased` names; the event that names it is recorded already.
 pub(super) fn apply(conn: &Connection, projector: &mut Projector<'_>, erased: &PayloadErased) -> Result<(), StoreError> {
     let refuse = |why: String| StoreError::Erasure(format!("event {} of `{}` {why}", erased.seq, erased.stream));
     let (pos, event) = find(conn, erased)?.ok_or_else(|| refuse("does not exist".to_owned()))?;
@@ -45,6 +45,7 @@ pub(super) fn apply(conn: &Connection, projector: &mut Projector<'_>, erased: &P
         conn.execute("DELETE FROM blob_chunk WHERE salt = ?1", [salt])?;
         conn.execute("DELETE FROM blob_use WHERE hash = ?1 AND pos = ?2", params![digest.0, pos])?;
     }
+    search::remove(conn, pos)?;
     conn.execute("DELETE FROM payload WHERE pos = ?1", [pos])?;
     refold(conn, projector, erased)
 }

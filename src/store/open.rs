@@ -62,6 +62,9 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
     if format < schema::FORMAT {
         let _one_at_a_time = super::lock::exclusive(&beside(path, ".migrate"))?;
         schema::migrate(&mut conn)?;
+        if format == 1 {
+            super::search::fill(&conn)?;
+        }
     }
     let mode: String = conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?;
     if mode != "wal" {

@@ -1,11 +1,12 @@
-//! What is derived from the events and can be dropped: incidents in brief, readings, which event names which blob.
+//! What is derived from the events and can be dropped: incidents in brief, readings, which event names which blob,
+//! and the full text.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
-use super::{Store, checkpoint, read};
+use super::{Store, checkpoint, read, search};
 use crate::record::brief::Brief;
 use crate::record::chain::{self, Tree};
 use crate::record::event::{Event, Facts};
@@ -60,7 +61,7 @@ impl<'c> Projector<'c> {
         if let Some(observation) = observation(&event.facts) {
             self.keep_readings(pos, observation)?;
         }
-        Ok(())
+        search::index(self.conn, pos, event)
     }
 
     fn move_brief(&mut self, id: IncidentId, event: &Event) -> Result<(), StoreError> {
@@ -164,6 +165,7 @@ impl Store {
             .map_err(|e| StoreError::from(e).after(started.elapsed()))?;
         self.conn
             .execute_batch("DELETE FROM frontier; DELETE FROM incident; DELETE FROM reading; DELETE FROM series; DELETE FROM blob_use")?;
+        search::clear(&self.conn)?;
         replay(&self.conn)?;
         self.in_place()?;
         transaction.commit()?;

@@ -154,6 +154,48 @@ impl Store {
         load(&self.conn, stream, seq, None)
     }
 
+    /// What a stream's actions need and nothing else: its first event, and those of actions and approvals, in order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn load_actions(&self, stream: &StreamId) -> Result<Vec<Event>, StoreError> {
+        self.load_where(stream, "e.type >= 'action.' AND e.type < 'approval/'")
+    }
+
+    /// What a stream's follow-ups need and nothing else: its first event, follow-ups and corrections, in order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn load_followups(&self, stream: &StreamId) -> Result<Vec<Event>, StoreError> {
+        self.load_where(stream, "e.type IN ('followup.added', 'followup.done', 'event.corrected')")
+    }
+
+    fn load_where(&self, stream: &StreamId, which: &str) -> Result<Vec<Event>, StoreError> {
+        let mut query = self.conn.prepare_cached(&format!(
+            "SELECT e.header, p.body FROM event e LEFT JOIN payload p ON p.pos = e.pos WHERE e.stream = ?1 AND (e.seq = 1 OR {which}) ORDER BY e.seq"
+        ))?;
+        let mut rows = query.query([stream.as_str()])?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next()? {
+            events.push(event(row)?);
+        }
+        Ok(events)
+    }
+
+    /// The incidents that have follow-ups open, in order.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn with_followups(&self) -> Result<Vec<Brief>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT brief FROM incident WHERE brief ->> '$.open_followups' > 0 ORDER BY number")?;
+        let mut rows = query.query([])?;
+        let mut briefs = Vec::new();
+        while let Some(row) = rows.next()? {
+            briefs.push(read_brief(row)?);
+        }
+        Ok(briefs)
+    }
+
     /// The event of that id.
     ///
     /// # Errors

@@ -111,7 +111,7 @@ fn derived(path: &Path, text: &str, request: RenderRequest) -> Result<Rendered, 
 pub(super) struct Paths {
     pub(super) markdown: PathBuf,
     pub(super) html: PathBuf,
-    svg: PathBuf,
+    pub(super) svg: PathBuf,
 }
 
 impl Paths {

@@ -1,6 +1,7 @@
 //! `list`: the incidents.
 
 use super::json;
+use crate::app::history::{Overdue, overdue};
 use crate::app::{AppError, Ctx};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -13,7 +14,7 @@ use crate::record::incident::Status;
 use crate::record::time::Timestamp;
 use crate::store::{Filter, StoreError};
 
-/// List incidents, the active ones unless told otherwise
+/// List incidents, the active ones unless told otherwise; follow-ups that are overdue stand on top
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  blotter list                  what is open or mitigated\n  blotter list --all\n  blotter list --runbook INC-001 --status resolved")]
 pub struct Args {
@@ -43,16 +44,20 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         (false, false) => Some(wanted),
     };
     let filter = Filter { status, runbook: args.runbook, limit: Some(args.limit) };
-    let briefs = match ctx.read() {
-        Ok(store) => store.briefs(&filter).map_err(AppError::from)?,
+    let (briefs, late) = match ctx.read() {
+        Ok(store) => {
+            let late = overdue(&store, filter.runbook.as_deref(), ctx.now())?;
+            (store.briefs(&filter).map_err(AppError::from)?, late)
+        }
         // Nothing was ever recorded: an empty list is the truth.
-        Err(AppError::Store(StoreError::NotFound { .. })) if !ctx.config.store_is_chosen => Vec::new(),
+        Err(AppError::Store(StoreError::NotFound { .. })) if !ctx.config.store_is_chosen => (Vec::new(), Vec::new()),
         Err(e) => return Err(e.into()),
     };
     if ui.json {
-        ui.line(&json(documents::list(&briefs))?)?;
+        ui.line(&json(documents::list(&briefs, &late))?)?;
         return Ok(Exit::Ok);
     }
+    ui.out(&late.iter().map(|o| warning(ui, o) + "\n").collect::<String>())?;
     if briefs.is_empty() {
         ui.say(if args.all { "no incidents yet" } else { "no incident is active; `blotter list --all` shows every one" });
     }
@@ -60,6 +65,14 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let out: String = briefs.iter().map(|b| row(ui, b, ctx.now(), wide) + "\n").collect();
     ui.out(&out)?;
     Ok(Exit::Ok)
+}
+
+/// One follow-up whose day has passed.
+fn warning(ui: &Ui, o: &Overdue) -> String {
+    let owner = o.followup.owner.as_deref().unwrap_or("nobody");
+    let due = o.followup.due.as_deref().unwrap_or_default();
+    let rest = format!("{}.f{} was due {due}, {}: {}", o.incident, o.followup.n, plain(owner), plain(&o.followup.text));
+    format!("{} {}", ui.paint(Tone::Warn, "OVERDUE"), Ui::fit(&rest, ui.width.saturating_sub(8)).trim_end())
 }
 
 /// Below this many columns an incident takes two lines.

@@ -22,7 +22,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, _args: Args) -> Result<Exit, CliError> {
     if ui.json {
         ui.line(&json!({"v": V, "rebuilt": true}).to_string())?;
     } else {
-        ui.line("lists and readings rebuilt from the events")?;
+        ui.line("lists, readings and search index rebuilt from the events")?;
     }
     Ok(Exit::Ok)
 }

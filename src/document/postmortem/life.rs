@@ -38,7 +38,11 @@ impl Page<'_> {
     fn measures(&self) -> Vec<Measure> {
         let i = self.incident;
         let began = self.began();
-        let acknowledged = self.events.iter().find(|e| matches!(e.facts, Facts::IncidentAcknowledged(_))).map(|e| e.header.seq);
+        let acknowledged = self.events.iter().fold(None, |found, e| match &e.facts {
+            Facts::IncidentReopened(_) => None,
+            Facts::IncidentAcknowledged(_) => found.or(Some(e.header.seq)),
+            _ => found,
+        });
         let mitigated = self.last(|f| matches!(f, Facts::IncidentMitigated(_) | Facts::RecoveryVerified(_)));
         let resolved = i.resolution.as_ref().map(|r| (r.at, r.seq));
         vec![
@@ -50,7 +54,7 @@ impl Page<'_> {
             },
             Measure {
                 name: "Time to acknowledge",
-                definition: "from when it began to its first acknowledgement",
+                definition: "from when it began to its first acknowledgement since it was opened or last reopened",
                 from: began,
                 to: i.acknowledged.as_ref().map(|a| a.0).zip(acknowledged),
             },

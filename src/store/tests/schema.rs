@@ -7,11 +7,11 @@ use crate::store::{Access, StoreError, schema};
 fn the_format_is_written_down_in_the_file() {
     let place = Place::told();
     let conn = place.raw();
-    assert_eq!(schema::marks(&conn).unwrap(), (0x626C_6F74, 1));
-    let (version, name, at): (i64, String, String) = conn
-        .query_row("SELECT version, name, applied_on FROM refinery_schema_history", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-        .unwrap();
-    assert_eq!((version, name.as_str(), at.as_str()), (1, "ledger", "1970-01-01T00:00:00Z"));
+    assert_eq!(schema::marks(&conn).unwrap(), (0x626C_6F74, 2));
+    let mut history =
+        conn.prepare("SELECT version || ' ' || name || ' ' || applied_on FROM refinery_schema_history ORDER BY version").unwrap();
+    let history: Vec<String> = history.query_map([], |r| r.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(history, ["1 ledger 1970-01-01T00:00:00Z", "2 search 1970-01-01T00:00:00Z"]);
     let strict: i64 =
         conn.query_row("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND strict = 1", [], |r| r.get(0)).unwrap();
     assert_eq!(strict, 10, "five tables of the record and five derived ones");
@@ -22,15 +22,15 @@ fn a_newer_format_is_read_with_a_notice_and_not_written() {
     let place = Place::told();
     place
         .raw()
-        .execute_batch("PRAGMA user_version = 2; ALTER TABLE incident ADD COLUMN colour TEXT; CREATE TABLE later (x ANY) STRICT")
+        .execute_batch("PRAGMA user_version = 3; ALTER TABLE incident ADD COLUMN colour TEXT; CREATE TABLE later (x ANY) STRICT")
         .unwrap();
     let refused = place.try_open(Access::Append).unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 2, known: 1 }), "{refused}");
+    assert!(matches!(refused, StoreError::Newer { found: 3, known: 2 }), "{refused}");
     assert!(refused.hint().unwrap().contains("Upgrade blotter"));
     let store = place.open(Access::Read);
     assert_eq!(store.load(&incident(1)).unwrap().len(), 5);
     assert!(
-        store.notices().len() == 1 && store.notices()[0].contains("newer blotter (format 2, this one knows 1)"),
+        store.notices().len() == 1 && store.notices()[0].contains("newer blotter (format 3, this one knows 2)"),
         "{:?}",
         store.notices()
     );

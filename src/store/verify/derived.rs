@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use crate::record::brief::Brief;
 use crate::record::chain::Tree;
+use crate::record::event::Facts;
 use crate::record::id::{IncidentId, StreamId};
 use crate::record::observation::{BlobRef, Observation};
 use crate::store::error::StoreError;
-use crate::store::{checkpoint, projection};
+use crate::store::{checkpoint, projection, schema, search};
 
 /// A difference: the stream it is about, and what it is.
 type Difference = (Option<String>, String);
@@ -22,11 +23,34 @@ pub(super) struct Derived<'c> {
     blobs: i64,
     lost_blobs: i64,
     readings: i64,
+    /// `None` in a ledger that has no index.
+    words: Option<i64>,
 }
 
 impl<'c> Derived<'c> {
     pub(super) fn new(conn: &'c Connection) -> Self {
-        Self { conn, blobs: 0, lost_blobs: 0, readings: 0 }
+        let has_search = schema::marks(conn).is_ok_and(|(_, format)| format >= 2);
+        Self { conn, blobs: 0, lost_blobs: 0, readings: 0, words: has_search.then_some(0) }
+    }
+
+    /// The event at `pos` has words; says whether they stand in the index. Those of an answer that is not `sound`
+    /// cannot be known.
+    pub(super) fn words(&mut self, pos: i64, stream: &StreamId, facts: &Facts, sound: bool) -> Result<Option<String>, StoreError> {
+        let Some(count) = &mut self.words else { return Ok(None) };
+        let mut query = self.conn.prepare_cached("SELECT body FROM search WHERE rowid = ?1")?;
+        let mut rows = query.query([pos])?;
+        let row = rows.next()?;
+        if !sound {
+            *count += i64::from(row.is_some());
+            return Ok(None);
+        }
+        let Some(body) = search::body(self.conn, stream, facts)? else { return Ok(None) };
+        *count += i64::from(row.is_some());
+        let same = match row {
+            Some(r) => matches!(r.get_ref(0)?, ValueRef::Text(b) if b == body.as_bytes()),
+            None => false,
+        };
+        Ok((!same).then(|| "its words do not stand in the index as they are".to_owned()))
     }
 
     /// The event at `pos` names `blob`.
@@ -85,6 +109,11 @@ impl<'c> Derived<'c> {
         let unused = "SELECT count(*) FROM series WHERE NOT EXISTS (SELECT 1 FROM reading WHERE series = series.id)";
         if count("SELECT count(*) FROM reading")? != self.readings || count(unused)? > 0 {
             found.push((None, "the list of readings differs".to_owned()));
+        }
+        if let Some(words) = self.words
+            && count("SELECT count(*) FROM search")? != words
+        {
+            found.push((None, "the index of words differs".to_owned()));
         }
         Ok(())
     }

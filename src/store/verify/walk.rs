@@ -167,6 +167,10 @@ impl<'c> Walk<'c> {
         {
             self.problem("projection", Some(header.stream.as_str()), Some(header.seq), what);
         }
+        let sound = projection::blob(&facts).is_none_or(|b| self.sound_blobs.contains(&b.digest));
+        if let Some(what) = self.derived.words(pos, &header.stream, &facts, sound)? {
+            self.problem("projection", Some(header.stream.as_str()), Some(header.seq), what);
+        }
         if header.stream.as_incident().is_some() {
             let Ok(actor) = header.actor.parse::<Actor>();
             self.fold(&Event { header, hash, actor, facts });
