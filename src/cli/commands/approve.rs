@@ -14,7 +14,7 @@ use crate::record::incident::decide::Refusal;
 /// Shows the whole plan first. The approver is whoever types this (`--as`), must be one of those whom the runbook names,
 /// and never the one who proposed it. The approval is not signed, and is marked so wherever it is shown.
 #[derive(Debug, clap::Args)]
-#[command(before_help = "Examples:\n  blotter approve a1\n  blotter approve 7.a1 --as T-JOSH --comment \"42 was my deploy, go back\"")]
+#[command(after_help = "Examples:\n  blotter approve a1\n  blotter approve 7.a1 --as T-JOSH --comment \"42 was my deploy, go back\"")]
 pub struct Args {
     /// The action, e.g. a1 or 7.a1
     #[arg(value_name = "ACTION")]

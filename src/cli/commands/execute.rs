@@ -17,7 +17,7 @@ use crate::cli::{interrupted, plan};
 ///
 /// Exit codes: 0 done and verified, 1 failed, 10 done but not verified, 11 nobody can say, 12 refused.
 #[derive(Debug, clap::Args)]
-#[command(before_help = "Examples:\n  blotter execute a1\n  blotter execute 7.a2 --note \"case 17643210, opened in the console\"    for a manual action")]
+#[command(after_help = "Examples:\n  blotter execute a1\n  blotter execute 7.a2 --note \"case 17643210, opened in the console\"    for a manual action")]
 pub struct Args {
     /// The action, e.g. a1 or 7.a1
     #[arg(value_name = "ACTION")]
