@@ -113,8 +113,8 @@ fn growing(table: &mut Table, dir: &Path) -> Done<()> {
 /// `open INC-001` as a whole process, against the slowest of its probes.
 fn opening(table: &mut Table, dir: &Path) -> Done<()> {
     // AWS clients sign by the real time.
-    let now = blotter::app::Clock::real().as_fn();
-    let mut world = World::seed(simulator::Clock::reading(move || now()));
+    let now = blotter::app::Clock::system();
+    let mut world = World::seed(simulator::Clock::reading(move || now.now()));
     scenario::break_it("INC-001", &mut world)?;
     let stack = Simulator::start(world)?;
     stack.fault(Rule::new("*", Fault::Latency(LATENCY)));
@@ -208,7 +208,7 @@ fn stream() -> StreamId {
 
 /// A note whose payload is 400 bytes long.
 fn note() -> NewEvent {
-    event(stream(), NoteAdded { text: "n".repeat(291), section: None, occurred_at: None })
+    event(stream(), NoteAdded { text: "n".repeat(297), section: None, occurred_at: None })
 }
 
 fn event(stream: StreamId, facts: impl Into<blotter::record::event::Facts>) -> NewEvent {

@@ -81,7 +81,14 @@ impl Table {
                 let met = if sign == ">=" { l.median >= bound } else { l.median <= bound };
                 format!("{sign} {bound:.3}  {}", if met { "yes" } else { "NO" })
             });
-            text.push_str(&format!("{:<58} {:>10.3} {:>10} {:>10}  {:<8} {must}\n", l.name, l.median, spread(|s| s.0), spread(|s| s.1), l.unit));
+            text.push_str(&format!(
+                "{:<58} {:>10.3} {:>10} {:>10}  {:<8} {must}\n",
+                l.name,
+                l.median,
+                spread(|s| s.0),
+                spread(|s| s.1),
+                l.unit
+            ));
         }
         text
     }

@@ -78,7 +78,7 @@ fn seen(word: &str, newest: &[&Observation], verdict: Verdict) -> Option<String>
 
 /// Outside text that calls nobody: no mention, no markup of a chat.
 fn quiet(text: &str) -> String {
-    plain(text).replace('@', "(at)").replace(['<', '>'], "'").replace('`', "'")
+    plain(text).replace('@', "(at)").replace("<!", "< !").replace("<#", "< #").replace('`', "'")
 }
 
 fn clock(at: Timestamp) -> String {

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::ui::{Ui, plain_lines};
 use crate::app::{AppError, ErrorKind};
 use crate::config::ConfigError;
+use crate::store::StoreError;
 
 /// An error as the person sees it.
 #[derive(Debug)]
@@ -76,6 +77,10 @@ impl CliError {
 
 impl From<AppError> for CliError {
     fn from(e: AppError) -> Self {
+        if let AppError::Store(StoreError::NotFound { .. }) = &e {
+            let hint = "`blotter open RUNBOOK` begins one there; `--store FILE` names another. `blotter doctor` looks at all of it.";
+            return Self { kind: e.kind(), message: e.to_string(), hints: vec![hint.to_owned()] };
+        }
         Self { kind: e.kind(), message: e.to_string(), hints: e.hints() }
     }
 }

@@ -194,7 +194,7 @@ pub fn show(view: &View, events: Option<&[Event]>) -> Result<String, serde_json:
                 done_at: f.done.as_ref().map(|(at, _)| *at),
             })
             .collect(),
-        timeline: view.events.iter().map(line).collect(),
+        timeline: timeline::entries(&view.events).into_iter().map(line).collect(),
         next: view
             .next
             .iter()
@@ -372,14 +372,14 @@ fn manual(i: &Incident) -> impl Iterator<Item = EscalationJson> {
     })
 }
 
-fn line(e: &Event) -> LineJson {
+fn line(e: timeline::Entry) -> LineJson {
     LineJson {
-        seq: e.header.seq,
-        at: e.header.at,
-        occurred_at: timeline::occurred_at(&e.facts),
-        kind: e.header.kind.clone(),
-        actor: e.actor.name.clone(),
-        summary: timeline::line(e),
+        seq: e.seq,
+        at: e.at,
+        occurred_at: e.occurred_at,
+        kind: e.kind,
+        actor: e.actor,
+        summary: e.summary,
         hash: e.hash.to_string(),
     }
 }

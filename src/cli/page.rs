@@ -28,7 +28,7 @@ pub fn headline(ui: &Ui, i: &Incident) -> String {
 }
 
 /// Below this many columns a table is no table any more.
-const NARROW: usize = 60;
+const NARROW: usize = 72;
 
 /// One line of evidence: step, probe, verdict, what was seen, ref. What was seen goes on below where it is long.
 pub fn observed(ui: &Ui, o: &Observation, reference: &str) -> String {
@@ -37,18 +37,37 @@ pub fn observed(ui: &Ui, o: &Observation, reference: &str) -> String {
     let (probe, seen) = (plain(&o.probe), plain(&o.observed));
     if ui.folds && ui.width < NARROW {
         let head = format!("  {step} {probe} {} {reference}", ui.paint(tone, word));
-        return format!("{}\n{}", head.trim_end(), fold(&format!("      {seen}"), ui.width, 0));
+        return format!("{}\n{}", head.trim_end(), fold(&format!("      {}", broken(&seen, ui.width - 6)), ui.width, 0));
     }
     // Wide enough for the longest word, before colour is put on.
     let word = ui.paint(tone, &Ui::fit(word, 7));
     let lead = format!("  {step} {} {word} ", Ui::pad(&probe, 20));
     let indent = columns(&lead);
     let room = ui.width.saturating_sub(indent + 1 + 4).max(20);
-    let seen = if ui.folds { fold(&seen, room, 0) } else { seen };
+    let seen = if ui.folds { fold(&broken(&seen, room), room, 0) } else { seen };
     let mut lines = seen.lines();
     let mut out = format!("{lead}{} {reference}", Ui::pad(lines.next().unwrap_or(""), room)).trim_end().to_owned();
     for l in lines {
         out.push_str(&format!("\n{}{l}", " ".repeat(indent)));
+    }
+    out
+}
+
+/// Breaks what has no spaces, such as an answer's JSON, so that it stays within its column.
+fn broken(text: &str, room: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut used = 0;
+    for c in text.chars() {
+        let wide = unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if c == ' ' {
+            used = 0;
+        } else if used + wide > room {
+            out.push(' ');
+            used = wide;
+        } else {
+            used += wide;
+        }
+        out.push(c);
     }
     out
 }
@@ -170,9 +189,11 @@ pub fn show(ui: &Ui, v: &View, with_timeline: bool) -> String {
     });
     section(&mut out, ui, "seen before", &earlier.collect::<Vec<_>>());
     if with_timeline {
-        let lines = v.events.iter().map(|e| {
-            let text = plain(&timeline::line(e));
-            format!("  {} {:>4}.{:<4} {}", e.header.at.to_seconds(), i.number, e.header.seq, text)
+        let lines = timeline::entries(&v.events).into_iter().map(|e| {
+            let said = if e.occurred_at.is_some() { format!(" (recorded {})", e.at.to_seconds()) } else { String::new() };
+            let put_right = e.corrected_by.map_or(String::new(), |seq| format!(" (corrected by {}.{seq})", i.number));
+            let what = format!("{}  {}{said}{put_right}", plain(&e.actor), plain(&e.summary));
+            format!("  {} {:>9} {what}", e.when().to_seconds(), format!("{}.{}", i.number, e.seq))
         });
         section(&mut out, ui, "timeline (UTC)", &lines.collect::<Vec<_>>());
     }
@@ -189,7 +210,7 @@ fn section(out: &mut String, ui: &Ui, title: &str, lines: &[String]) {
     }
     out.push_str(&format!("\n{}\n", ui.paint(Tone::Strong, title)));
     for l in lines {
-        out.push_str(&ui.folded(l, if title.starts_with("timeline") { 31 } else { 4 }));
+        out.push_str(&ui.folded(l, if title.starts_with("timeline") && ui.width >= NARROW { 31 } else { 4 }));
         out.push('\n');
     }
 }
@@ -336,6 +357,18 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_without_spaces_stays_in_its_column() {
+        let mut o = crate::record::testing::status_down("2026-03-22T12:00:00Z".parse().unwrap());
+        o.observed = "{\"a\":[1,2,3]}".repeat(12);
+        for width in [40, 80] {
+            let page = observed(&ui(width), &o, "e1");
+            assert!(page.lines().all(|l| columns(l) <= width), "{page}");
+            let whole = page.split_whitespace().collect::<String>().replace("e1", "");
+            assert!(whole.contains(&o.observed), "{page}");
+        }
+    }
+
+    #[test]
     fn time_is_told_the_way_people_say_it() {
         let now: Timestamp = "2026-03-22T12:00:00Z".parse().unwrap();
         for (ms, want) in [
@@ -373,7 +406,7 @@ mod tests {
         let mut v = view(&story);
         v.incident.title = "Dead Lambda <!channel> @here\x1b[31m".to_owned();
         let text = super::super::chat::text(&crate::config::Config::default(), &v);
-        assert!(text.starts_with("P0 incident 7 open: INC-001 Dead Lambda '!channel' (at)here\\u{1b}[31m\n"), "{text}");
+        assert!(text.starts_with("P0 incident 7 open: INC-001 Dead Lambda < !channel> (at)here\\u{1b}[31m\n"), "{text}");
         for part in [
             "unmet: status",
             "on it: nobody has acknowledged it",

@@ -77,7 +77,7 @@ fn no_command_at_all_shows_help_and_is_wrong_usage() {
 fn a_look_up_that_hangs_does_not_keep_the_process() {
     let (free, hang) = std::sync::mpsc::channel::<()>();
     let rt = runtime().unwrap();
-    rt.block_on(async { tokio::task::spawn_blocking(move || hang.recv()) });
+    rt.block_on(async { drop(tokio::task::spawn_blocking(move || hang.recv())) });
     // With the runtime's own drop this would wait for ever.
     drop(rt);
     drop(free);

@@ -196,7 +196,8 @@ async fn what_does_not_exist_is_named_and_no_verdict_rests_on_it() {
 #[tokio::test]
 async fn every_refusal_of_aws_has_its_outcome() {
     let html = |status| Says { status, kind: "text/html", body: b"<html>proxy</html>".to_vec(), pause: Duration::ZERO };
-    let cases: [(fn() -> Says, Outcome, &str); 7] = [
+    type Case = (fn() -> Says, Outcome, &'static str);
+    let cases: [Case; 7] = [
         (|| error(429, "TooManyRequestsException", "Rate exceeded"), Outcome::Throttled, "throttled (TooManyRequestsException)"),
         (|| error(400, "ThrottlingException", "Rate exceeded"), Outcome::Throttled, "throttled (ThrottlingException)"),
         (|| error(403, "AccessDeniedException", "not you"), Outcome::Denied, "access denied (AccessDeniedException): not you"),

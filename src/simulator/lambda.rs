@@ -74,12 +74,12 @@ fn update_alias(world: &mut World, function: &str, name: &str, request: &Request
         return Err(Failure::new(400, "InvalidRequestContentException", "Could not parse request body into json"));
     };
     let before = find_alias(world, function, name)?.clone();
-    if let Some(expected) = text(&wanted, "RevisionId")? {
-        if expected != before.revision {
-            let message = "The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetAlias API to retrieve the \
+    if let Some(expected) = text(&wanted, "RevisionId")?
+        && expected != before.revision
+    {
+        let message = "The RevisionId provided does not match the latest RevisionId. Call the GetFunction/GetAlias API to retrieve the \
                            latest RevisionId for your resource.";
-            return Err(Failure::new(412, "PreconditionFailedException", message));
-        }
+        return Err(Failure::new(412, "PreconditionFailedException", message));
     }
     let mut after = before;
     if let Some(version) = text(&wanted, "FunctionVersion")? {

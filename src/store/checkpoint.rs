@@ -118,8 +118,10 @@ impl Store {
     }
 
     /// What the small file beside the store remembers, if it is there.
+    ///
+    /// It is not flushed, so a power cut may leave its name without its bytes: that remembers nothing.
     pub(super) fn announced(&self) -> Option<Vec<u8>> {
-        fs::read(open::beside(&self.path, ".checkpoint")).ok()
+        fs::read(open::beside(&self.path, ".checkpoint")).ok().filter(|bytes| bytes.iter().any(|b| *b != 0))
     }
 
     /// Makes sure that the file still has its name: what is written to a deleted file is lost.

@@ -1,7 +1,7 @@
 //! Opening the file: who may write, what SQLite is told, and reading without leaving a trace.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -77,14 +77,14 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
 ///
 /// With `-wal` and `-shm` in place SQLite reads through them, lock and all, without changing a byte of either.
 /// Without `-wal` nobody has the file open, and what is there is all there is. A `-wal` alone would have to be
-/// given a `-shm`, and on a network file system neither locks nor shared memory mean anything: there a
-/// private copy is read.
+/// given a `-shm`, one that a crash left half begun keeps SQLite waiting for a writer to mend it, and on a network
+/// file system neither locks nor shared memory mean anything: there a private copy is read.
 pub(super) fn reading(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     let meta = look(path)?;
     let (wal, shm) = (beside(path, "-wal").exists(), beside(path, "-shm").exists());
     let remote = network(folder(path)).is_some();
     let (file, query, copy) = match (wal, shm, remote) {
-        (true, true, false) => (path.to_owned(), "?mode=ro&readonly_shm=1", None),
+        (true, true, false) if has_begun(&beside(path, "-wal")) => (path.to_owned(), "?mode=ro&readonly_shm=1", None),
         (false, _, false) => (path.to_owned(), "?mode=ro&immutable=1", None),
         _ => {
             let (dir, file) = private_copy(path)?;
@@ -110,11 +110,7 @@ pub(super) fn reading(path: &Path, settings: &Settings) -> Result<Opened, StoreE
 /// Makes the store's folder (0700) and an empty file (0600) under a name of its own beside it.
 pub(super) fn begin(path: &Path, settings: &Settings) -> Result<(Connection, PathBuf), StoreError> {
     let dir = folder(path);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(StoreError::io(format!("cannot make the folder `{}`", dir.display())))?;
+    make_folder(dir).map_err(StoreError::io(format!("cannot make the folder `{}`", dir.display())))?;
     if fs::symlink_metadata(path).is_ok() {
         return Err(StoreError::Exists { path: path.to_owned() });
     }
@@ -135,6 +131,20 @@ pub(super) fn begin(path: &Path, settings: &Settings) -> Result<(Connection, Pat
     conn.set_transaction_behavior(TransactionBehavior::Immediate);
     schema::migrate(&mut conn)?;
     Ok((conn, draft))
+}
+
+/// Makes a folder and those above it (0700), so that their names survive a power cut.
+fn make_folder(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let above = folder(dir);
+    make_folder(above)?;
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+        other => other?,
+    }
+    fs::File::open(above)?.sync_all()
 }
 
 /// Gives a finished draft its name, unless that name was taken meanwhile.
@@ -266,6 +276,39 @@ fn uri(path: &Path, query: &str) -> Result<String, StoreError> {
     }
     uri.push_str(query);
     Ok(uri)
+}
+
+/// True for a `-wal` that is empty or has a header and more, see "WAL File Format" in <https://sqlite.org/fileformat2.html>.
+///
+/// SQLite flushes the header before the first frame, and does not read without a `-shm` of its own what ends there.
+fn has_begun(wal: &Path) -> bool {
+    let mut head = [0; 33];
+    let read = fs::File::open(wal).and_then(|mut f| {
+        let mut n = 0;
+        while let more @ 1.. = f.read(&mut head[n..])? {
+            n += more;
+        }
+        Ok(n)
+    });
+    match read {
+        Ok(33..) => is_wal_header(&head[..32]),
+        // Less than a header is read as nothing.
+        Ok(n) => n < 32,
+        // SQLite has its own words for that.
+        Err(_) => true,
+    }
+}
+
+fn is_wal_header(head: &[u8]) -> bool {
+    let words: Vec<u32> = head.chunks_exact(4).map(|w| u32::from_be_bytes([w[0], w[1], w[2], w[3]])).collect();
+    let (magic, expected) = (words[0], (words[6], words[7]));
+    // The last bit says in which order the bytes are summed up.
+    let word = |w: u32| if magic & 1 == 1 { w } else { w.swap_bytes() };
+    let sum = words[..6].chunks_exact(2).fold((0_u32, 0_u32), |(a, b), pair| {
+        let a = a.wrapping_add(word(pair[0])).wrapping_add(b);
+        (a, b.wrapping_add(word(pair[1])).wrapping_add(a))
+    });
+    magic & !1 == 0x377F_0682 && sum == expected
 }
 
 /// Copies store and `-wal` into a folder only we can enter, again if somebody changed them meanwhile.

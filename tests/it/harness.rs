@@ -26,28 +26,28 @@ contact = "+1 555 0100"
 "#;
 
 /// A folder of its own with settings, a ledger to be, and perhaps a simulated stack.
-pub struct House {
+pub(crate) struct House {
     folder: TempDir,
     env: BTreeMap<String, String>,
-    pub stack: Option<Simulator>,
+    pub(crate) stack: Option<Simulator>,
 }
 
 /// How a run of the binary ended.
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// The machine's clock, as the stack needs it.
-pub fn real_clock() -> Clock {
+pub(crate) fn real_clock() -> Clock {
     let millis = || SystemTime::UNIX_EPOCH.elapsed().map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(0));
     Clock::reading(move || Timestamp::from_millis(millis()).expect("a time of our days"))
 }
 
 impl House {
     /// A house without a stack: probes find nobody.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("house-").tempdir().expect("a folder");
         for name in ["home", "tmp", "work/ledger"] {
             std::fs::create_dir_all(folder.path().join(name)).expect("a folder");
@@ -58,7 +58,7 @@ impl House {
     }
 
     /// A house beside a stack that is broken the way `scenario` says; in good health when that is empty.
-    pub fn beside(scenario: &str) -> Self {
+    pub(crate) fn beside(scenario: &str) -> Self {
         let mut world = World::seed(real_clock());
         if !scenario.is_empty() {
             scenario::break_it(scenario, &mut world).expect("a scenario");
@@ -74,37 +74,37 @@ impl House {
     }
 
     /// Writes `blotter.toml`: what every house has, and `more`.
-    pub fn settle(&self, more: &str) {
+    pub(crate) fn settle(&self, more: &str) {
         self.write("blotter.toml", format!("{SETTINGS}\n{more}"));
     }
 
     /// Puts a variable into the environment of every run.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.env.insert(name.to_owned(), value.to_owned());
     }
 
     /// Takes a variable out again.
-    pub fn unset(&mut self, name: &str) {
+    pub(crate) fn unset(&mut self, name: &str) {
         self.env.remove(name);
     }
 
     /// A path below the folder that the binary runs in.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("work").join(name)
     }
 
     /// The folder for temporary files.
-    pub fn tmp(&self) -> PathBuf {
+    pub(crate) fn tmp(&self) -> PathBuf {
         self.folder.path().join("tmp")
     }
 
     /// The ledger's file.
-    pub fn ledger(&self) -> PathBuf {
+    pub(crate) fn ledger(&self) -> PathBuf {
         self.path("ledger/blotter.db")
     }
 
     /// Writes a file into the folder that the binary runs in.
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(&path, bytes).expect("a file");
@@ -112,7 +112,7 @@ impl House {
     }
 
     /// The binary with these words, ready to be run.
-    pub fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_blotter"));
         command.args(words);
         self.dress(&mut command);
@@ -120,7 +120,7 @@ impl House {
     }
 
     /// A shell that finds the binary as `$BLOTTER`.
-    pub fn shell(&self, script: &str) -> Command {
+    pub(crate) fn shell(&self, script: &str) -> Command {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         self.dress(&mut command);
@@ -145,7 +145,7 @@ impl House {
     }
 
     /// Runs a command line, quoted as a shell would have it, without the `blotter`.
-    pub fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         let words = blotter::cli::line::split(line).expect("quotes that match");
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         Ran::from(self.command(&words).output().expect("the binary"))
@@ -153,7 +153,7 @@ impl House {
 
     /// [`House::run`], which has to work.
     #[track_caller]
-    pub fn ok(&self, line: &str) -> Ran {
+    pub(crate) fn ok(&self, line: &str) -> Ran {
         let ran = self.run(line);
         assert_eq!(ran.code, 0, "blotter {line}\n{ran}");
         ran
@@ -161,12 +161,12 @@ impl House {
 
     /// [`House::ok`] with `--json`.
     #[track_caller]
-    pub fn json(&self, line: &str) -> Value {
+    pub(crate) fn json(&self, line: &str) -> Value {
         self.ok(&format!("{line} --json")).json()
     }
 
     /// Runs a command line with `input` on its standard input.
-    pub fn feed(&self, line: &str, input: &[u8]) -> Ran {
+    pub(crate) fn feed(&self, line: &str, input: &[u8]) -> Ran {
         let words = blotter::cli::line::split(line).expect("quotes that match");
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut child = self.start(&words);
@@ -175,14 +175,14 @@ impl House {
     }
 
     /// Starts the binary with pipes on all three.
-    pub fn start(&self, words: &[&str]) -> Child {
+    pub(crate) fn start(&self, words: &[&str]) -> Child {
         let mut command = self.command(words);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().expect("the binary")
     }
 
     /// Everything that lies in the ledger's folder, by name.
-    pub fn ledger_bytes(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn ledger_bytes(&self) -> BTreeMap<String, Vec<u8>> {
         let folder = self.path("ledger");
         let entries = std::fs::read_dir(folder).expect("the ledger's folder");
         entries
@@ -194,7 +194,7 @@ impl House {
     }
 
     /// The settings of a snapshot: what differs from run to run is replaced by its name.
-    pub fn filters(&self) -> insta::Settings {
+    pub(crate) fn filters(&self) -> insta::Settings {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots"));
         settings.set_prepend_module_to_snapshot(false);
@@ -226,13 +226,13 @@ impl House {
 impl Ran {
     /// Standard output as JSON.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("not JSON ({e})\n{self}"))
     }
 
     /// Asserts exit code, and that standard error says all of `said`; nothing may stand on standard output.
     #[track_caller]
-    pub fn fails(&self, code: i32, said: &[&str]) {
+    pub(crate) fn fails(&self, code: i32, said: &[&str]) {
         assert_eq!(self.code, code, "{self}");
         assert_eq!(self.stdout, "", "an error belongs on standard error\n{self}");
         self.says(said);
@@ -240,7 +240,7 @@ impl Ran {
 
     /// Asserts that standard error says all of `said`.
     #[track_caller]
-    pub fn says(&self, said: &[&str]) {
+    pub(crate) fn says(&self, said: &[&str]) {
         for text in said {
             assert!(self.stderr.contains(text), "standard error lacks `{text}`\n{self}");
         }
@@ -265,7 +265,7 @@ impl fmt::Display for Ran {
 
 /// Waits until `is_so`, at most ten seconds.
 #[track_caller]
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
         assert!(since.elapsed() < Duration::from_secs(10), "waited in vain for {what}");

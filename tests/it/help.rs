@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory as _};
 use crate::harness::House;
 
 /// Every command with the words that lead to it; groups of commands, too.
-pub fn commands() -> Vec<(Vec<String>, Command)> {
+pub(crate) fn commands() -> Vec<(Vec<String>, Command)> {
     fn walk(words: &[String], command: &Command, found: &mut Vec<(Vec<String>, Command)>) {
         for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
             let words: Vec<String> = words.iter().cloned().chain([sub.get_name().to_owned()]).collect();

@@ -5,22 +5,22 @@ use std::path::Path;
 
 /// One file as the rules see it.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// `collect::http::body`; empty for the crate's root.
-    pub module: Vec<String>,
+    pub(crate) module: Vec<String>,
     /// As it lies below the repository's root.
-    pub path: String,
+    pub(crate) path: String,
     /// The whole text.
-    pub text: String,
+    pub(crate) text: String,
     /// The text without test code.
-    pub shipped: String,
+    pub(crate) shipped: String,
     /// The text without test code, comments and the insides of strings.
-    pub code: String,
+    pub(crate) code: String,
 }
 
 impl Source {
     /// Reads `text` as the file `path` (`src/collect/http.rs`).
-    pub fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         let inside = path.trim_start_matches("src/").trim_end_matches(".rs");
         let module = match inside {
             "lib" | "main" => Vec::new(),
@@ -32,13 +32,13 @@ impl Source {
     }
 
     /// The room that the file belongs to; empty for the crate's root.
-    pub fn room(&self) -> &str {
+    pub(crate) fn room(&self) -> &str {
         self.module.first().map_or("", String::as_str)
     }
 
     /// Every path that the code names, absolute where it leads into this crate (`crate::store::Filter`), as it stands
     /// otherwise (`std::fs::read`).
-    pub fn paths(&self) -> BTreeSet<String> {
+    pub(crate) fn paths(&self) -> BTreeSet<String> {
         let (uses, rest) = split_uses(&self.code);
         let mut found: BTreeSet<String> = uses.iter().flat_map(|u| expand(u)).collect();
         found.extend(path_like(&rest));
@@ -68,7 +68,7 @@ impl Source {
 }
 
 /// All of `src/`, without the files that only tests compile.
-pub fn read_all(root: &Path) -> Vec<Source> {
+pub(crate) fn read_all(root: &Path) -> Vec<Source> {
     let mut files = BTreeMap::new();
     walk(&root.join("src"), &mut |path| {
         let text = std::fs::read_to_string(path).expect("source is UTF-8");
@@ -136,7 +136,7 @@ fn balanced(text: &str, open: char, close: char) -> usize {
 }
 
 /// Blanks comments and the insides of strings and characters; every character stays where it is.
-pub fn bare(text: &str) -> String {
+pub(crate) fn bare(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;

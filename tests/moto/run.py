@@ -280,7 +280,7 @@ def walk(blotter, aws_lambda):
 
     planned = blotter.json("propose rollback")["actions"][0]
     check("the plan", (planned["kind"], planned["status"]), ("aws.lambda.update-alias", "proposed"))
-    for word in (f"{FUNCTION}:{ALIAS}", "3", "2", ACCOUNT, REGION):
+    for word in (FUNCTION, ALIAS, "3", "2", ACCOUNT, REGION):
         check(f"the plan names {word}", word in planned["text"], True)
     blotter.run("execute a1", code=12)
     blotter.run("approve a1", code=12)

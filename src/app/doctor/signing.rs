@@ -61,7 +61,7 @@ pub(super) fn find(env: &Environment, program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(env.cwd.join(program)).filter(runs);
     }
-    std::env::split_paths(env.get("PATH")?).map(|d| d.join(program)).find(runs)
+    env.get("PATH")?.split(':').map(|d| Path::new(d).join(program)).find(runs)
 }
 
 /// Whether the keys of those who may approve are in `allowed_signers` beside the settings.

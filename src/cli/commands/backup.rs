@@ -8,7 +8,7 @@ use crate::app::{AppError, Ctx};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
-use crate::cli::ui::Ui;
+use crate::cli::ui::{Ui, plain};
 
 /// Copy the ledger while it is in use, and verify the copy
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     if ui.json {
         ui.line(&json!({"v": V, "file": file}).to_string())?;
     } else {
-        ui.line(&format!("copied to {file}, and the copy verifies"))?;
+        ui.line(&format!("copied to {}, and the copy verifies", plain(&file)))?;
     }
     Ok(Exit::Ok)
 }

@@ -12,7 +12,7 @@ use crate::cli::ui::Ui;
 ///
 /// It can be proposed again; approvals that it had are worth nothing then.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  blotter deny a1 --reason \"41 has the same bug\"")]
+#[command(after_help = "Example:\n  blotter deny a1 --reason \"41 has the same bug\"")]
 pub struct Args {
     /// The action, e.g. a1 or 7.a1
     #[arg(value_name = "ACTION")]

@@ -106,7 +106,8 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
                     let from = r.from.as_ref().map_or(String::new(), |f| format!("{} ", plain(f)));
                     let by = r.by.as_ref().map_or(String::new(), |b| format!("  by {}", plain(b)));
                     let status = ui.paint(tone, &Ui::fit(word(r.status), 7));
-                    ui.line(&format!("{}  {}:{} {from}-> {}  {status}{by}  ({})", r.at.to_seconds(), plain(&r.function), plain(&r.alias), plain(&r.to), plain(&r.source)))?;
+                    let line = format!("{}  {}:{} {from}-> {}  {status}{by}  ({})", r.at.to_seconds(), plain(&r.function), plain(&r.alias), plain(&r.to), plain(&r.source));
+                    ui.line(&ui.folded(&line, 4))?;
                 }
                 if rows.is_empty() {
                     ui.say("no deploys yet; `blotter deploy record` or `blotter deploy import DEPLOY-LOG.md`");
@@ -122,7 +123,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
                 ui.line(&json!({"v": V, "recorded": done.recorded, "known": done.known, "unreadable": rows}).to_string())?;
             } else {
                 for (line, text, why) in &done.unreadable {
-                    ui.warn(&format!("{}:{line}: {why}: {}", file.display(), plain(text)));
+                    ui.warn(&format!("{}:{line}: {}: {}", plain(&file.display().to_string()), plain(why), plain(text)));
                 }
                 ui.line(&format!("{} deploys recorded, {} known already, {} lines not read", done.recorded, done.known, done.unreadable.len()))?;
             }

@@ -8,7 +8,7 @@ use crate::app::{AppError, Ctx};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
-use crate::cli::ui::Ui;
+use crate::cli::ui::{Ui, plain};
 
 /// Write the whole record as plain files with a script that checks them
 ///
@@ -30,7 +30,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     if ui.json {
         ui.line(&json!({"v": V, "folder": folder}).to_string())?;
     } else {
-        ui.line(&format!("exported to {folder}; to check it: sh {folder}/verify.sh"))?;
+        ui.line(&format!("exported to {folder}; to check it: sh {folder}/verify.sh", folder = plain(&folder)))?;
     }
     Ok(Exit::Ok)
 }

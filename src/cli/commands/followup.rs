@@ -92,10 +92,13 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
             for f in &v.incident.followups {
                 let state = if f.done.is_some() { "done" } else { "open" };
                 let owner = f.owner.as_deref().map_or(String::new(), |o| format!("  {}", plain(o)));
-                let due = f.due.as_deref().map_or(String::new(), |d| format!("  due {d}"));
+                let due = f.due.as_deref().map_or(String::new(), |d| format!("  due {}", plain(d)));
                 out.push_str(&format!("f{} {state}  {}{owner}{due}\n", f.n, plain(&f.text)));
             }
-            ui.out(&out)?;
+            if v.incident.followups.is_empty() {
+                ui.say("no follow-ups; `blotter followup add` makes one");
+            }
+            ui.out(&ui.folded(&out, 8))?;
             Ok(Exit::Ok)
         }
     }

@@ -53,7 +53,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         for (r, o) in seen {
             let readings: Vec<_> = o.readings.iter().map(|x| format!("{} = {}", plain(&x.name), x.value)).collect();
             let what = if readings.is_empty() { plain(&o.observed) } else { readings.join(", ") };
-            out.push_str(&format!("{r} {}  {what}\n", plain(&o.probe)));
+            out.push_str(&format!("{} {}  {what}\n", plain(r), plain(&o.probe)));
         }
         ui.out(&out)?;
     }

@@ -15,6 +15,7 @@ use crate::cli::{interrupted, plan};
 /// once it is approved, or nothing. Nothing is changed yet.
 #[derive(Debug, clap::Args)]
 #[command(
+    override_usage = "blotter propose <ACTION> [OPTIONS]",
     after_help = "Examples:\n  blotter propose rollback\n  blotter propose rollback --set to-version=41    when the deploy record does not know a good version"
 )]
 pub struct Args {

@@ -42,7 +42,8 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
             ui.line(&json!({"v": V, "series": rows}).to_string())?;
         } else {
             for s in &all {
-                ui.line(&format!("{} {:>6} samples, newest {}  {}", Ui::fit(&plain(&s.name), 28), s.count, s.newest, plain(&s.origin)))?;
+                let when = crate::cli::page::ago(ui, s.newest, ctx.now());
+                ui.line(&ui.folded(&format!("{} {:>6} samples, newest {when}  {}", Ui::pad(&plain(&s.name), 28), s.count, plain(&s.origin)), 4))?;
             }
             if all.is_empty() {
                 ui.say("no readings yet; `blotter observe --all` takes some");

@@ -57,7 +57,7 @@ pub fn report(ui: &Ui, done: &[Rendered], check: bool) -> Result<Exit, CliError>
         ui.line(&json!({"v": V, "check": check, "documents": rows}).to_string())?;
     } else {
         for d in done {
-            let path = d.path.display();
+            let path = plain(&d.path.display().to_string());
             for f in &d.faults {
                 ui.warn(&format!("{} {path}: {}\nhint: {}", ui.paint(Tone::Bad, "left as it is:"), plain(&f.to_string()), f.hint()));
             }

@@ -12,7 +12,7 @@ use crate::cli::ui::Ui;
 ///
 /// The action waits for approval again.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  blotter revoke a1 --reason \"somebody is deploying a fix\"")]
+#[command(after_help = "Example:\n  blotter revoke a1 --reason \"somebody is deploying a fix\"")]
 pub struct Args {
     /// The action, e.g. a1 or 7.a1
     #[arg(value_name = "ACTION")]

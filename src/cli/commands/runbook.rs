@@ -94,7 +94,7 @@ fn list(ui: &Ui, ctx: &Ctx) -> Result<Exit, CliError> {
             None => out.push_str(&format!("{} has {} faults: `blotter runbook check {}`\n", plain(&e.path), e.errors, plain(&e.path))),
         }
     }
-    ui.out(&out)?;
+    ui.out(&ui.folded(&out, 14))?;
     Ok(Exit::Ok)
 }
 

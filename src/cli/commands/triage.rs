@@ -38,7 +38,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let said = answers(args.answers.into_iter().map(|(probe, answer)| (probe, answer, None)));
     let found = block_on(watch::triage(ctx, &said, &progress, interrupted()))??;
     drop(live);
-    for path in &found.unusable {
+    for path in found.unusable.iter().map(|p| plain(p)) {
         ui.warn(&format!("runbook `{path}` has faults and was left out: `blotter runbook check {path}`"));
     }
     let first = found.matches.iter().find(|m| m.is_match() && m.explained_by.is_none());
@@ -105,7 +105,7 @@ fn print(ui: &Ui, found: &Triage) -> std::io::Result<()> {
         }
         let word = match (m.matched.is_empty(), &m.explained_by) {
             (false, None) => ui.paint(Tone::Bad, "MATCH"),
-            (false, Some(by)) => format!("{} by {by}: open that one, and link this", ui.paint(Tone::Warn, "EXPLAINED")),
+            (false, Some(by)) => format!("{} by {}: open that one, and link this", ui.paint(Tone::Warn, "EXPLAINED"), plain(by)),
             (true, _) => ui.paint(Tone::Warn, "could not tell"),
         };
         out.push_str(&format!("{} {word}\n", ui.paint(Tone::Strong, &plain(&m.runbook))));
@@ -131,8 +131,8 @@ fn print(ui: &Ui, found: &Triage) -> std::io::Result<()> {
     }
     let best = found.matches.iter().find(|m| m.is_match() && m.explained_by.is_none());
     match best {
-        Some(m) => out.push_str(&format!("next: blotter open {}\n", m.runbook)),
+        Some(m) => out.push_str(&format!("next: blotter open {}\n", plain(&m.runbook))),
         None => out.push_str("nothing matched\n"),
     }
-    ui.out(&out)
+    ui.out(&ui.folded(&out, 2))
 }

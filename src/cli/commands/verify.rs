@@ -37,8 +37,8 @@ pub fn run(ui: &Ui, ctx: &Ctx, _args: Args) -> Result<Exit, CliError> {
     } else {
         for p in &report.problems {
             let at = match (&p.stream, p.seq) {
-                (Some(s), Some(n)) => format!("{s} event {n}: "),
-                (Some(s), None) => format!("{s}: "),
+                (Some(s), Some(n)) => format!("{} event {n}: ", plain(s)),
+                (Some(s), None) => format!("{}: ", plain(s)),
                 _ => String::new(),
             };
             ui.line(&format!("{} {at}{}", ui.paint(Tone::Bad, &p.kind.to_string().to_uppercase()), plain(&p.detail)))?;

@@ -37,8 +37,8 @@ fn each_kind_of_block_says_what_a_person_has_to_know() {
         ),
         (
             "action",
-            "id = \"back\"\nkind = \"aws.lambda.update-alias\"\nfunction = \"{{vars.fn}}\"\nalias = \"live\"\nfrom-version = \"1\"\nto-version = \"{{deploy.last-known-good}}\"\nrequires = [{ probe = \"a\", verdict = \"unmet\" }]\napprove = { from = [\"KIM\", \"ROS\"], min = 2 }\nbreak-glass = { severity = [\"P0\"], review-within = \"1h\" }",
-            "  > action back · aws.lambda.update-alias · function orders · alias live · from-version 1 · to-version <deploy.last-known-good> · only while a is unmet · needs the approval of 2 of KIM, ROS · may break the glass at P0",
+            "id = \"back\"\nkind = \"aws.lambda.update-alias\"\nfunction = \"{{vars.fn}}\"\nto-version = \"{{deploy.last-known-good}}\"\nrequires = [{ probe = \"a\", verdict = \"unmet\" }]\napprove = { from = [\"KIM\", \"ROS\"], min = 2 }\nbreak-glass = { severity = [\"P0\"], review-within = \"1h\" }",
+            "  > action back · aws.lambda.update-alias · function orders · to-version <deploy.last-known-good> · only while a is unmet · needs the approval of 2 of KIM, ROS · may break the glass at P0",
         ),
         (
             "verify",

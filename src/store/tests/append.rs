@@ -84,7 +84,8 @@ fn an_id_with_other_bytes_is_refused_whatever_differs() {
     record(&mut store, vec![opening(1), opening(2)]);
     let event = noted(1, "a");
     record(&mut store, vec![event.clone()]);
-    let others: [(&str, fn(&mut NewEvent)); 6] = [
+    type Other = (&'static str, fn(&mut NewEvent));
+    let others: [Other; 6] = [
         ("facts", |e| e.facts = note("b").into()),
         ("salt", |e| e.salt = [8; 16]),
         ("time", |e| e.at = e.at.plus_millis(1)),

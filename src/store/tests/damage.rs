@@ -321,10 +321,11 @@ fn an_edited_checkpoint_is_named_alone() {
         finds(&report, "checkpoint", 0, 0);
     }
     let place = Place::told();
-    for text in ["blotter/other\n3\nAAAA\n".to_owned(), String::new()] {
-        fs::write(place.beside(".checkpoint"), text).unwrap();
-        assert_eq!(places(&place.verify()), ["checkpoint"]);
-    }
+    fs::write(place.beside(".checkpoint"), "blotter/other\n3\nAAAA\n").unwrap();
+    assert_eq!(places(&place.verify()), ["checkpoint"]);
+    // What a power cut leaves of a file that is not flushed.
+    fs::write(place.beside(".checkpoint"), "").unwrap();
+    assert!(place.verify().is_ok());
 }
 
 #[test]

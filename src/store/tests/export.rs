@@ -68,7 +68,9 @@ fn a_changed_byte_in_any_file_of_the_bundle_is_found() {
         let tried = if stated { &places[..] } else { &places[n % 3..=n % 3] };
         let flip = |at: &usize| {
             let mut changed = bytes.clone();
-            changed.get_mut(*at).map(|b| *b ^= 1);
+            if let Some(b) = changed.get_mut(*at) {
+                *b ^= 1;
+            }
             changed
         };
         let longer = if stated || bytes.is_empty() { Some([&bytes[..], b"x"].concat()) } else { None };

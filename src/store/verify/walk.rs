@@ -168,9 +168,7 @@ impl<'c> Walk<'c> {
             self.problem("projection", Some(header.stream.as_str()), Some(header.seq), what);
         }
         if header.stream.as_incident().is_some() {
-            let actor: Actor = match header.actor.parse() {
-                Ok(actor) => actor,
-            };
+            let Ok(actor) = header.actor.parse::<Actor>();
             self.fold(&Event { header, hash, actor, facts });
         }
         Ok(())

@@ -80,7 +80,7 @@ impl Words {
     }
 
     fn store(&self) -> Option<Store> {
-        let settings = Settings { wait: WAIT, ..Settings::default() };
+        let settings = hasty(Settings::default());
         let store = Store::open_with(&self.config.as_ref()?.store, Access::Read, settings).ok()?;
         (store.ledger().drill == self.drill).then_some(store)
     }
@@ -113,6 +113,11 @@ impl Words {
         out.dedup();
         out
     }
+}
+
+fn hasty(mut settings: Settings) -> Settings {
+    settings.wait = WAIT;
+    settings
 }
 
 /// Tells every argument of every command where its words come from.
