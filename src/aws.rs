@@ -127,6 +127,14 @@ impl Aws {
         Ok(base.into_builder().region(Region::new(region.to_owned())).build())
     }
 
+    /// [`Aws::sdk`], with no call tried twice: for calls that change something.
+    ///
+    /// # Errors
+    /// As [`Aws::sdk`].
+    pub async fn once(&self, region: &str) -> Result<SdkConfig, Trouble> {
+        Ok(self.sdk(region).await?.into_builder().retry_config(RetryConfig::disabled()).build())
+    }
+
     /// Who we are, from STS in `region`; asked once, and bounded.
     pub async fn identity(&self, region: &str) -> Result<Identity, Trouble> {
         let aws = self.clone();

@@ -7,8 +7,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_config::retry::RetryConfig;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
@@ -211,11 +209,6 @@ impl Intercept for Halt {
     ) -> Result<(), BoxError> {
         Err("not to be sent".into())
     }
-}
-
-/// The SDK's configuration for one region, with no call tried twice.
-async fn once(aws: &Aws, region: &str) -> Result<SdkConfig, Trouble> {
-    Ok(aws.sdk(region).await?.into_builder().retry_config(RetryConfig::disabled()).build())
 }
 
 /// What a witness saw, as a source.

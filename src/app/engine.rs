@@ -421,6 +421,11 @@ fn observation(probe: &Probe, clean: &Clean, judged: &Judged) -> Observation {
     }
 }
 
+/// The answers that a question offers, beside "cannot tell", which every one takes; none where it is open.
+pub fn choices(params: &Map<String, Value>) -> Vec<String> {
+    question::choices(params).into_iter().filter(|c| c != question::CANNOT_TELL).collect()
+}
+
 /// Reads what a person said as the question wants it; a time may be said as everywhere else.
 fn typed(params: &Map<String, Value>, says: &PersonSays, now: Timestamp) -> Result<Value, BadAnswer> {
     let is_time = params.get("type").and_then(Value::as_str) == Some("time");

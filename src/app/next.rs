@@ -1,7 +1,7 @@
 //! What to do next, for whoever looks at the page at 3 a.m.
 
+use super::engine::choices;
 use super::life::missing;
-use crate::collect::question;
 use crate::config::Config;
 use crate::record::action::{Action, ActionStatus, Progress};
 use crate::record::incident::{Escalation, Incident, Status};
@@ -245,8 +245,7 @@ fn questions(i: &Incident, r: &Runbook, q: &str) -> Vec<Next> {
     asks.filter_map(|p| {
         let crate::runbook::model::ProbeSource::Ask { params, .. } = &p.source else { return None };
         let question = params.get("question")?.as_str()?;
-        let choices: Vec<_> = question::choices(params).into_iter().filter(|c| c != question::CANNOT_TELL).collect();
-        let answers = match choices.join("|") {
+        let answers = match choices(params).join("|") {
             none if none.is_empty() => "…".to_owned(),
             some if some.contains(char::is_whitespace) => format!("\"{some}\""),
             some => some,

@@ -7,7 +7,7 @@ use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use aws_sdk_lambda::{Client, config};
 use serde_json::{Value, json};
 
-use super::{Arguments, Cannot, Ended, Halt, Prepared, Wanted, bounded, once, said, source, text};
+use super::{Arguments, Cannot, Ended, Halt, Prepared, Wanted, bounded, said, source, text};
 use crate::aws::{Aws, Trouble, Witness, trouble};
 use crate::record::observation::Source;
 use crate::record::verdict::Outcome;
@@ -33,7 +33,7 @@ impl Live {
 
 async fn client(aws: &Aws, region: &str, endpoint: Option<&str>) -> Result<(Client, Witness), Trouble> {
     let witness = aws.witness();
-    let mut builder = config::Builder::from(&once(aws, region).await?).interceptor(witness.clone());
+    let mut builder = config::Builder::from(&aws.once(region).await?).interceptor(witness.clone());
     // Unless a place was approved, it is where the AWS chain says.
     if let Some(endpoint) = endpoint {
         builder = builder.endpoint_url(endpoint);
@@ -44,7 +44,7 @@ async fn client(aws: &Aws, region: &str, endpoint: Option<&str>) -> Result<(Clie
 /// A call that is stopped before it leaves: all it does is to find out where it would go.
 pub(super) async fn unsent(aws: &Aws, region: &str) -> Result<Witness, Trouble> {
     let witness = aws.witness();
-    let config = config::Builder::from(&once(aws, region).await?).interceptor(witness.clone()).interceptor(Halt).build();
+    let config = config::Builder::from(&aws.once(region).await?).interceptor(witness.clone()).interceptor(Halt).build();
     // It always fails; the witness has seen what was wanted.
     let _stopped = Client::from_conf(config).get_alias().function_name("unsent").name("unsent").send().await;
     Ok(witness)

@@ -7,12 +7,12 @@ use aws_sdk_sesv2::types::{ContactLanguage, MailType};
 use aws_sdk_sesv2::{Client, config};
 use serde_json::{Value, json};
 
-use super::{Arguments, Cannot, Ended, Halt, Prepared, Wanted, bounded, once, optional, said, source, text, texts};
+use super::{Arguments, Cannot, Ended, Halt, Prepared, Wanted, bounded, optional, said, source, text, texts};
 use crate::aws::{Aws, Trouble, Witness, trouble};
 
 async fn client(aws: &Aws, region: &str, endpoint: Option<&str>) -> Result<(Client, Witness), Trouble> {
     let witness = aws.witness();
-    let mut builder = config::Builder::from(&once(aws, region).await?).interceptor(witness.clone());
+    let mut builder = config::Builder::from(&aws.once(region).await?).interceptor(witness.clone());
     // Unless a place was approved, it is where the AWS chain says.
     if let Some(endpoint) = endpoint {
         builder = builder.endpoint_url(endpoint);
@@ -23,7 +23,7 @@ async fn client(aws: &Aws, region: &str, endpoint: Option<&str>) -> Result<(Clie
 /// A call that is stopped before it leaves: all it does is to find out where it would go.
 pub(super) async fn unsent(aws: &Aws, region: &str) -> Result<Witness, Trouble> {
     let witness = aws.witness();
-    let config = config::Builder::from(&once(aws, region).await?).interceptor(witness.clone()).interceptor(Halt).build();
+    let config = config::Builder::from(&aws.once(region).await?).interceptor(witness.clone()).interceptor(Halt).build();
     // It always fails; the witness has seen what was wanted.
     let _stopped = Client::from_conf(config).get_account().send().await;
     Ok(witness)
