@@ -133,6 +133,6 @@ impl Paths {
         let is_current = fs::File::open(&self.markdown).and_then(|mut f| f.read_exact(&mut start)).is_ok() && start == begins.as_bytes();
         let changed = |p: &Path| fs::metadata(p).and_then(|m| m.modified());
         let Ok(markdown) = changed(&self.markdown) else { return false };
-        is_current && changed(&self.html).is_ok_and(|at| at >= markdown)
+        is_current && changed(&self.html).is_ok_and(|at| at > markdown)
     }
 }
