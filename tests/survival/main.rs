@@ -9,6 +9,10 @@
 #[cfg(test)]
 mod child;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod person;
+#[cfg(test)]
 mod power;
 #[cfg(test)]
 mod rig;

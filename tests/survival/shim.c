@@ -1,7 +1,7 @@
 /* Stands between a program and the disk, for one folder.
  *
  * SHIM_UNDER    the folder that is watched (a canonical path); everything else passes
- * SHIM_LOG      file that each thing done to the program is noted in, one line
+ * SHIM_LOG      file that each thing done to the program is noted in, one line; with SHIM_TRACE each call as well
  * SHIM_SHADOW   folder that remembers what a power cut could not take, see below
  * SHIM_FAIL_AT  the call with this number (1, 2, ...) fails once, with errno SHIM_ERRNO
  * SHIM_KILL_AT  the process kills itself at the call with this number: before it, after it or,
@@ -31,7 +31,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static const char *under, *logfile, *shadow, *kill_how;
+static const char *under, *logfile, *shadow, *kill_how, *trace;
 static long fail_at, kill_at, room = -1;
 static int fail_errno;
 static atomic_long calls, written;
@@ -46,6 +46,7 @@ __attribute__((constructor)) static void begin(void) {
     logfile = getenv("SHIM_LOG");
     shadow = getenv("SHIM_SHADOW");
     kill_how = getenv("SHIM_KILL");
+    trace = getenv("SHIM_TRACE");
     fail_at = number("SHIM_FAIL_AT", 0);
     fail_errno = (int)number("SHIM_ERRNO", EIO);
     kill_at = number("SHIM_KILL_AT", 0);
@@ -82,7 +83,8 @@ static const char *of(int fd, char *out) {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = under ? readlink(link, out, PATH_MAX - 1) : -1;
-    if (n < 0) return NULL;
+    /* What has no place in the file system has another sort of name. */
+    if (n < 1 || out[0] != '/') return NULL;
     out[n] = 0;
     return at(AT_FDCWD, out, (char[PATH_MAX]){0}) ? out : NULL;
 }
@@ -91,6 +93,7 @@ static const char *of(int fd, char *out) {
 static int strike(const char *call, const char *path, long *number) {
     if (!path) return 0;
     *number = atomic_fetch_add(&calls, 1) + 1;
+    if (trace) note("called", call, path);
     if (*number == kill_at && (!kill_how || !strcmp(kill_how, "before"))) {
         note("killed", call, path);
         raise(SIGKILL);
