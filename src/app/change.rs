@@ -57,7 +57,7 @@ fn written(command: &mut Command) -> Vec<&mut String> {
 /// Appends what `decide` makes of the incident's state, under the ledger's lock.
 ///
 /// # Errors
-/// A refusal by `decide`, or a failure to read or write; nothing is acknowledged then.
+/// A refusal by `decide`, or a failure to read or write: nothing is recorded then, unless the message says so.
 pub fn change(
     ctx: &Ctx,
     store: &mut Store,
@@ -73,7 +73,11 @@ pub fn change(
         let facts = decide(asked, &incident, &before)?;
         facts.into_iter().map(|f| ctx.event(stream.clone(), f, None)).collect::<Result<Vec<_>, AppError>>()
     })?;
-    events.extend(escalation::record_due(ctx, store, picked.brief.id)?);
+    let due = escalation::record_due(ctx, store, picked.brief.id).map_err(|e| {
+        AppError::told(e.kind(), format!("recorded, but what fell due could not be: {e}"))
+            .hint("Do not repeat it. `blotter tick` records what fell due.")
+    })?;
+    events.extend(due);
     Ok(Changed { id: picked.brief.id, number: picked.brief.number, events })
 }
 

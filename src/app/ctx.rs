@@ -134,7 +134,11 @@ impl Ctx {
             Err(StoreError::NotFound { .. }) => {
                 let id = hex(&random::<16>()?);
                 let first = self.event(StreamId::ledger(), LedgerCreated { ledger: id, drill: self.drill }, None)?;
-                Ok(Store::create(&self.config.store, first)?)
+                match Store::create(&self.config.store, first) {
+                    // Somebody else was a moment faster.
+                    Err(StoreError::Exists { .. }) => self.append(),
+                    other => Ok(other?),
+                }
             }
             other => self.fitting(other?),
         }

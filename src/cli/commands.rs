@@ -182,6 +182,9 @@ impl At {
     }
 }
 
+/// What a person must know when a command fails after it did what it was asked to do.
+pub(crate) const RECORDED: &str = "It is recorded: do not repeat it. Only showing it failed.";
+
 /// Ends a command that changed an incident: the `show` document under `--json`, one line otherwise.
 ///
 /// # Errors
@@ -195,7 +198,10 @@ pub fn changed(ui: &Ui, ctx: &Ctx, store: &Store, changed: &Changed, line: &str)
 /// # Errors
 /// The ledger cannot be read again, or standard output fails.
 pub fn finish(ui: &Ui, ctx: &Ctx, store: &Store, id: IncidentId, events: &[Event], line: &str, exit: Exit) -> Result<Exit, CliError> {
-    let v = look(ctx, store, id)?;
+    for notice in store.notices() {
+        ui.warn(&super::ui::plain(notice));
+    }
+    let v = look(ctx, store, id).map_err(|e| e.hint(RECORDED))?;
     if ui.json {
         ui.line(&json(json::show(&v, Some(events)))?)?;
         return Ok(exit);

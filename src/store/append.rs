@@ -150,7 +150,7 @@ impl Store {
         let done = self.still_within().and_then(|()| record(&self.conn, &self.ledger.id, wanted)).and_then(|(events, checkpoint)| {
             if checkpoint.is_some() {
                 self.in_place()?;
-                transaction.commit()?;
+                transaction.commit().map_err(unsure)?;
             }
             Ok((events, checkpoint))
         });
@@ -201,6 +201,17 @@ impl Store {
         outcome.map_err(|e| match e {
             AppendError::Refused(e) | AppendError::Store(e) => e,
         })
+    }
+}
+
+/// A commit whose flush failed may be found whole when the ledger is opened again.
+fn unsure(e: rusqlite::Error) -> StoreError {
+    match e.into() {
+        StoreError::Io { source, .. } => {
+            let what = "the last flush failed, so it may be recorded all the same; look before you repeat it".to_owned();
+            StoreError::Io { what, source }
+        }
+        other => other,
     }
 }
 

@@ -100,8 +100,17 @@ impl Store {
 
     /// Remembers the newest checkpoint beside the store, so that a cut-off tail is noticed.
     ///
-    /// Not flushed: an older one is still true. A failure is only noted, since the events are safe.
+    /// Not flushed: an older one is still true. A failure is only noted, since the events are safe. One that does not
+    /// belong to this log is left alone, or the first append after an older copy was restored would silence the alarm.
     pub(super) fn announce(&mut self, checkpoint: &Checkpoint) {
+        if !self.follows_announced() {
+            let file = open::beside(&self.path, ".checkpoint");
+            self.notices.push(format!(
+                "recorded, but `{}` saw other events than this ledger has: was an older copy restored? `blotter verify` says more; delete that file once you know",
+                file.display()
+            ));
+            return;
+        }
         let draft = open::beside(&self.path, &format!(".checkpoint-{}", unique()));
         let written = fs::OpenOptions::new()
             .write(true)
@@ -122,6 +131,17 @@ impl Store {
     /// It is not flushed, so a power cut may leave its name without its bytes: that remembers nothing.
     pub(super) fn announced(&self) -> Option<Vec<u8>> {
         fs::read(open::beside(&self.path, ".checkpoint")).ok().filter(|bytes| bytes.iter().any(|b| *b != 0))
+    }
+
+    /// True when the checkpoint beside the store, if there is one, is one of this log.
+    fn follows_announced(&self) -> bool {
+        let Some(bytes) = self.announced() else { return true };
+        let parsed = String::from_utf8(bytes).ok().and_then(|text| Checkpoint::parse(&self.ledger.id, &text));
+        parsed.is_some_and(|a| {
+            let own = "SELECT 1 FROM checkpoint WHERE size = ?1 AND body = ?2";
+            // Only a look that finds nothing says that it is not.
+            self.conn.prepare_cached(own).and_then(|mut q| q.exists(params![a.size.cast_signed(), a.text])).unwrap_or(true)
+        })
     }
 
     /// Makes sure that the file still has its name: what is written to a deleted file is lost.

@@ -127,13 +127,23 @@ pub(super) fn begin(path: &Path, settings: &Settings) -> Result<(Connection, Pat
         .mode(0o600)
         .open(&draft)
         .map_err(StoreError::io(format!("cannot make `{}`", draft.display())))?;
+    match lay_out(&draft, settings) {
+        Ok(conn) => Ok((conn, draft)),
+        Err(e) => {
+            discard(&draft);
+            Err(e)
+        }
+    }
+}
+
+fn lay_out(draft: &Path, settings: &Settings) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut conn = Connection::open_with_flags(&draft, flags)?;
+    let mut conn = Connection::open_with_flags(draft, flags)?;
     conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     configure(&conn, settings)?;
     conn.set_transaction_behavior(TransactionBehavior::Immediate);
     schema::migrate(&mut conn)?;
-    Ok((conn, draft))
+    Ok(conn)
 }
 
 /// Makes a folder and those above it (0700), so that their names survive a power cut.

@@ -18,12 +18,18 @@ pub(super) const FORMAT: i64 = 2;
 ///
 /// What it writes depends on nothing but the format: the time that the migration runner notes is set to zero.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
-    embedded::migrations::runner()
-        .set_grouped(true)
-        .run(conn)
-        .map_err(|e| StoreError::Corrupt(format!("its format cannot be brought up to date: {e}")))?;
+    embedded::migrations::runner().set_grouped(true).run(conn).map_err(failed)?;
     conn.execute("UPDATE refinery_schema_history SET applied_on = '1970-01-01T00:00:00Z'", [])?;
     Ok(())
+}
+
+/// A disk without room is no damage.
+fn failed(e: refinery::Error) -> StoreError {
+    let sqlite = std::error::Error::source(&e).and_then(|s| s.downcast_ref());
+    match sqlite {
+        Some(rusqlite::Error::SqliteFailure(code, text)) => rusqlite::Error::SqliteFailure(*code, text.clone()).into(),
+        _ => StoreError::Corrupt(format!("its format cannot be brought up to date: {e}")),
+    }
 }
 
 /// The file's format, and whether it is a ledger at all.

@@ -143,7 +143,7 @@ impl Store {
         Ok(schema::marks(&self.conn)?.1 >= 2)
     }
 
-    /// The newest events of incidents that hold all the words of `text` (see [`query`]), at most `limit` of those
+    /// The newest events of incidents that hold all the words of `text` (quoted, so that no text is a syntax error), at most `limit` of those
     /// that `wanted` lets through.
     ///
     /// # Errors

@@ -19,9 +19,8 @@ const APPENDS: u32 = 250;
 
 /// Runs a child to a random moment; `None` when it was done before.
 fn run_until_cut(rig: &Rig, dice: &mut Dice, careless: bool) -> Option<u64> {
-    // Early moments, when the ledger is only being made, are as likely as all others together.
-    let calls = if dice.coin() { 150 } else { CALLS };
-    let at = dice.below(calls) + 1;
+    // Early moments, when the ledger is only being made and there is nothing to lose, are as likely as all others.
+    let at = if careless || dice.coin() { 150 + dice.below(CALLS - 150) } else { 1 + dice.below(150) };
     let how = ["before", "half", "after"][dice.below(3) as usize];
     let mut command = child::command(&rig.store(), &rig.acks(), APPENDS);
     if careless {

@@ -64,9 +64,9 @@ impl Rig {
     /// An empty world.
     pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("survival-").tempdir().unwrap();
-        // The shim compares names as the kernel sees them.
-        fs::create_dir(dir.path().canonicalize().unwrap().join("world")).unwrap();
         let rig = Self { dir };
+        fs::create_dir(rig.world()).unwrap();
+        fs::create_dir(rig.home()).unwrap();
         rig.settle();
         rig
     }
@@ -79,6 +79,7 @@ impl Rig {
         rig
     }
 
+    /// The shim compares names as the kernel sees them.
     fn base(&self) -> PathBuf {
         self.dir.path().canonicalize().unwrap()
     }
@@ -96,6 +97,11 @@ impl Rig {
     /// Where a child says what was acknowledged; not watched.
     pub(crate) fn acks(&self) -> PathBuf {
         self.base().join("acks")
+    }
+
+    /// Home and folder for temporary files; not watched.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.base().join("home")
     }
 
     fn shadow(&self) -> PathBuf {

@@ -1,11 +1,12 @@
 /* Stands between a program and the disk, for one folder.
  *
  * SHIM_UNDER    the folder that is watched (a canonical path); everything else passes
- * SHIM_LOG      file that each thing done to the program is noted in, one line
+ * SHIM_LOG      file that each thing done to the program is noted in, one line; with SHIM_TRACE each call as well
  * SHIM_SHADOW   folder that remembers what a power cut could not take, see below
  * SHIM_FAIL_AT  the call with this number (1, 2, ...) fails once, with errno SHIM_ERRNO
  * SHIM_KILL_AT  the process kills itself at the call with this number: before it, after it or,
  *               a write, half way (SHIM_KILL = before | half | after)
+ * SHIM_READONLY nothing may be made, written, renamed or taken away: EROFS
  * SHIM_ROOM     writes fail with ENOSPC once so many bytes were written
  *
  * The shadow: at fsync/fdatasync of a file its bytes are kept under the inode's key, at fsync of a folder its
@@ -31,9 +32,10 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static const char *under, *logfile, *shadow, *kill_how;
+static const char *under, *logfile, *shadow, *kill_how, *trace;
 static long fail_at, kill_at, room = -1;
 static int fail_errno;
+static int is_readonly;
 static atomic_long calls, written;
 
 static long number(const char *name, long otherwise) {
@@ -46,9 +48,11 @@ __attribute__((constructor)) static void begin(void) {
     logfile = getenv("SHIM_LOG");
     shadow = getenv("SHIM_SHADOW");
     kill_how = getenv("SHIM_KILL");
+    trace = getenv("SHIM_TRACE");
     fail_at = number("SHIM_FAIL_AT", 0);
     fail_errno = (int)number("SHIM_ERRNO", EIO);
     kill_at = number("SHIM_KILL_AT", 0);
+    is_readonly = (int)number("SHIM_READONLY", 0);
     room = number("SHIM_ROOM", -1);
 }
 
@@ -82,7 +86,8 @@ static const char *of(int fd, char *out) {
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = under ? readlink(link, out, PATH_MAX - 1) : -1;
-    if (n < 0) return NULL;
+    /* What has no place in the file system has another sort of name. */
+    if (n < 1 || out[0] != '/') return NULL;
     out[n] = 0;
     return at(AT_FDCWD, out, (char[PATH_MAX]){0}) ? out : NULL;
 }
@@ -91,6 +96,11 @@ static const char *of(int fd, char *out) {
 static int strike(const char *call, const char *path, long *number) {
     if (!path) return 0;
     *number = atomic_fetch_add(&calls, 1) + 1;
+    if (trace) note("called", call, path);
+    if (is_readonly && strcmp(call, "open")) {
+        errno = EROFS;
+        return 1;
+    }
     if (*number == kill_at && (!kill_how || !strcmp(kill_how, "before"))) {
         note("killed", call, path);
         raise(SIGKILL);
@@ -245,6 +255,10 @@ int openat64(int dir, const char *name, int flags, ...) {
     const char *path = at(dir, name, buffer);
     long n = 0;
     if (strike("open", path, &n)) return -1;
+    if (path && is_readonly && flags & (O_WRONLY | O_RDWR | O_CREAT)) {
+        errno = EROFS;
+        return -1;
+    }
     int done = REAL(openat64)(dir, name, flags, mode);
     after("open", path, n);
     return done;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::app::{AppError, Ctx};
+use crate::app::{AppError, Ctx, ErrorKind};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
@@ -23,8 +23,13 @@ pub struct Args {
 /// # Errors
 /// The file exists or cannot be written, or the copy does not verify.
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
-    ctx.read()?.backup(&args.file).map_err(AppError::from)?;
+    let report = ctx.read()?.backup(&args.file).map_err(AppError::from)?;
     let file = args.file.display().to_string();
+    if let Some(first) = report.problems.first() {
+        let message = format!("copied to `{file}`, but the copy does not verify: {}", first.detail);
+        let error = CliError { kind: ErrorKind::Unverified, message, hints: Vec::new() };
+        return Err(error.hint("The ledger itself is damaged: `blotter verify` says where. Keep older backups."));
+    }
     if ui.json {
         ui.line(&json!({"v": V, "file": file}).to_string())?;
     } else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Which, finish, look, say_next};
+use super::{RECORDED, Which, finish, look, say_next};
 use crate::app::engine::{PersonSays, Progress};
 use crate::app::page::{self, CollectRequest, Paged};
 use crate::app::{Ctx, ErrorKind};
@@ -74,8 +74,8 @@ pub(super) fn answers(given: impl IntoIterator<Item = (String, String, Option<St
 pub(super) fn report(ui: &Ui, ctx: &Ctx, paged: Paged, opened: bool, check: bool) -> Result<Exit, CliError> {
     match paged {
         Paged::Recorded { id, events, evidence, interrupted } => {
-            let store = ctx.read()?;
-            let v = look(ctx, &store, id)?;
+            let store = ctx.read().map_err(|e| CliError::from(e).hint(RECORDED))?;
+            let v = look(ctx, &store, id).map_err(|e| e.hint(RECORDED))?;
             let seen: Vec<_> = evidence.iter().filter_map(|n| v.incident.evidence(*n)).collect();
             let observed: Vec<&Observation> = seen
                 .iter()
