@@ -1,4 +1,4 @@
-//! Each system call of a command fails once, and the process dies at each: an error that says so, nothing acknowledged is
+//! Each system call of a command fails once, the process dies at each, and the disk is full from some byte on: an error that says so, nothing acknowledged is
 //! lost, no document is half written, the next run works.
 
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ enum Harm {
     Eio,
     Enospc,
     Killed,
+    /// The disk is full from some byte on, for good.
+    Full,
 }
 
 /// A run that was harmed, in a world of its own.
@@ -59,22 +61,27 @@ fn calls(world: &Rig, args: &[&str]) -> (Vec<u32>, u32) {
 fn harm_each_call(world: &Rig, args: &[&str], check: impl Fn(&Harmed)) {
     let before = events(&world.store()).unwrap();
     let (chosen, all) = calls(world, args);
-    for harm in [Harm::Eio, Harm::Enospc, Harm::Killed] {
-        for n in chosen.iter().copied().chain([all + 1]) {
+    for harm in [Harm::Eio, Harm::Enospc, Harm::Killed, Harm::Full] {
+        let rooms = || std::iter::successors(Some(0), |room| Some(room * 2 + 100));
+        let when: Vec<u32> =
+            if harm == Harm::Full { rooms().take(16).collect() } else { chosen.iter().copied().chain([all + 1]).collect() };
+        for n in when {
             let rig = Rig::like(&world.world());
             let settings = match harm {
                 Harm::Eio => [("FAIL_AT", n.to_string()), ("ERRNO", "5".to_owned())],
                 Harm::Enospc => [("FAIL_AT", n.to_string()), ("ERRNO", "28".to_owned())],
+                Harm::Full => [("ROOM", n.to_string()), ("ERRNO", "28".to_owned())],
                 Harm::Killed => [("KILL_AT", n.to_string()), ("KILL", "half".to_owned())],
             };
             let output = rig.shimmed(blotter(&rig, args), &settings).output().unwrap();
             let done = rig.done();
             let which = format!("`blotter {}`, call {n}, {harm:?}: {}\n{}", args.join(" "), done.trim(), said(&output));
-            if n > all {
-                assert!(output.status.success() && done.is_empty(), "there are more calls than were counted: {which}");
+            if done.is_empty() {
+                let is_end = if harm == Harm::Full { n > 0 } else { n > all };
+                assert!(output.status.success() && is_end, "nothing was harmed: {which}");
                 break;
             }
-            assert!(!done.is_empty(), "nothing was harmed: {which}");
+            assert!(harm == Harm::Full || n <= all, "there are more calls than were counted: {which}");
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
             match output.status.code() {
                 None => assert_eq!((output.status.signal(), harm), (Some(9), Harm::Killed), "{which}"),
@@ -88,6 +95,9 @@ fn harm_each_call(world: &Rig, args: &[&str], check: impl Fn(&Harmed)) {
             let hashes = |events: &[Event]| events.iter().map(|e| e.hash).collect::<Vec<_>>();
             assert!(hashes(&after).starts_with(&hashes(&before)), "what was there before has changed: {which}");
             assert_eq!(problems(&rig.store()), [""; 0], "{which}");
+            if output.status.code() == Some(1) && after.len() > before.len() {
+                assert!(error.contains("ecorded"), "it does not say that it is recorded: {which}");
+            }
             check(&Harmed { leaves: harm == Harm::Killed || done.contains("unlink"), rig, output, which });
         }
     }

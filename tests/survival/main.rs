@@ -9,6 +9,10 @@
 #[cfg(test)]
 mod child;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod person;

@@ -6,6 +6,7 @@
  * SHIM_FAIL_AT  the call with this number (1, 2, ...) fails once, with errno SHIM_ERRNO
  * SHIM_KILL_AT  the process kills itself at the call with this number: before it, after it or,
  *               a write, half way (SHIM_KILL = before | half | after)
+ * SHIM_READONLY nothing may be made, written, renamed or taken away: EROFS
  * SHIM_ROOM     writes fail with ENOSPC once so many bytes were written
  *
  * The shadow: at fsync/fdatasync of a file its bytes are kept under the inode's key, at fsync of a folder its
@@ -34,6 +35,7 @@
 static const char *under, *logfile, *shadow, *kill_how, *trace;
 static long fail_at, kill_at, room = -1;
 static int fail_errno;
+static int is_readonly;
 static atomic_long calls, written;
 
 static long number(const char *name, long otherwise) {
@@ -50,6 +52,7 @@ __attribute__((constructor)) static void begin(void) {
     fail_at = number("SHIM_FAIL_AT", 0);
     fail_errno = (int)number("SHIM_ERRNO", EIO);
     kill_at = number("SHIM_KILL_AT", 0);
+    is_readonly = (int)number("SHIM_READONLY", 0);
     room = number("SHIM_ROOM", -1);
 }
 
@@ -94,6 +97,10 @@ static int strike(const char *call, const char *path, long *number) {
     if (!path) return 0;
     *number = atomic_fetch_add(&calls, 1) + 1;
     if (trace) note("called", call, path);
+    if (is_readonly && strcmp(call, "open")) {
+        errno = EROFS;
+        return 1;
+    }
     if (*number == kill_at && (!kill_how || !strcmp(kill_how, "before"))) {
         note("killed", call, path);
         raise(SIGKILL);
@@ -248,6 +255,10 @@ int openat64(int dir, const char *name, int flags, ...) {
     const char *path = at(dir, name, buffer);
     long n = 0;
     if (strike("open", path, &n)) return -1;
+    if (path && is_readonly && flags & (O_WRONLY | O_RDWR | O_CREAT)) {
+        errno = EROFS;
+        return -1;
+    }
     int done = REAL(openat64)(dir, name, flags, mode);
     after("open", path, n);
     return done;
