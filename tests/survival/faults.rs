@@ -16,7 +16,7 @@ const SAYS: [&str; 6] =
     ["os error 5", "disk I/O error", "unable to open database file", "the ledger is read-only", "no room left", "os error 28"];
 
 /// In a row of the same calls on the same file, such as the pages of one commit, only every so many are harmed.
-const STRIDE: u32 = 6;
+const STRIDE: u32 = 12;
 
 /// What is done to a command at its `n`th call.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -62,9 +62,9 @@ fn harm_each_call(world: &Rig, args: &[&str], check: impl Fn(&Harmed)) {
     let before = events(&world.store()).unwrap();
     let (chosen, all) = calls(world, args);
     for harm in [Harm::Eio, Harm::Enospc, Harm::Killed, Harm::Full] {
-        let rooms = || std::iter::successors(Some(0), |room| Some(room * 2 + 100));
+        let rooms = || std::iter::successors(Some(0), |room| Some(room * 4 + 100));
         let when: Vec<u32> =
-            if harm == Harm::Full { rooms().take(16).collect() } else { chosen.iter().copied().chain([all + 1]).collect() };
+            if harm == Harm::Full { rooms().take(10).collect() } else { chosen.iter().copied().chain([all + 1]).collect() };
         for n in when {
             let rig = Rig::like(&world.world());
             let settings = match harm {

@@ -65,7 +65,7 @@ fn assert_whole(folder: &Path, acked: &[EventId], which: &str) {
 fn a_power_cut_takes_nothing_that_was_acknowledged() {
     let mut dice = Dice::new();
     let seed = dice.0;
-    for round in 0..8 {
+    for round in 0..6 {
         let mut rig = Rig::new();
         let mut acked = Vec::new();
         // The second child goes on with what the first cut left.
