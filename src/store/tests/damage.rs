@@ -277,7 +277,8 @@ fn a_restored_older_copy_is_noticed_even_after_it_has_grown_again() {
 fn a_whole_missing_incident_is_noticed() {
     let two = incident(2);
     let gone = format!(
-        "DELETE FROM payload WHERE pos IN (SELECT pos FROM event WHERE stream = '{two}');
+        "DELETE FROM search WHERE rowid IN (SELECT pos FROM event WHERE stream = '{two}');
+         DELETE FROM payload WHERE pos IN (SELECT pos FROM event WHERE stream = '{two}');
          DELETE FROM event WHERE stream = '{two}';
          DELETE FROM incident WHERE number = 2; DELETE FROM blob_use WHERE pos = 7;"
     );
@@ -287,7 +288,8 @@ fn a_whole_missing_incident_is_noticed() {
     place.tamper(&gone);
     place.tamper(
         "UPDATE event SET pos = pos - 2 WHERE pos > 7; UPDATE payload SET pos = pos - 2 WHERE pos > 7;
-         UPDATE blob_use SET pos = pos - 2 WHERE pos > 7; UPDATE reading SET pos = pos - 2 WHERE pos > 7;",
+         UPDATE blob_use SET pos = pos - 2 WHERE pos > 7; UPDATE reading SET pos = pos - 2 WHERE pos > 7;
+         UPDATE search SET rowid = rowid - 2 WHERE rowid > 7;",
     );
     assert!(place.verify().problems.iter().any(|p| p.kind == "checkpoint"));
     conceal(&place);
