@@ -18,7 +18,7 @@ use crate::record::event::{Event, Facts, HEADER_VERSION, Header, Payload};
 use crate::record::id::{EventId, Hash, IncidentId, StreamId};
 use crate::record::incident::Head;
 use crate::record::observation::BlobRef;
-use crate::record::time::Timestamp;
+use crate::record::time::{Timestamp, human_span};
 
 /// An event that is to be recorded. Its place in the stream is found under the lock.
 #[derive(Clone, Debug)]
@@ -145,6 +145,7 @@ impl Store {
         let started = Instant::now();
         let transaction = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
             .map_err(|e| StoreError::from(e).after(started.elapsed()))?;
+        let newest = newest(&self.conn)?;
         let mut tx = Tx { conn: &self.conn, ledger: &self.ledger, numbers: Cell::new(0) };
         let wanted = decide(&mut tx).map_err(AppendError::Refused)?;
         let done = self.still_within().and_then(|()| record(&self.conn, &self.ledger.id, wanted)).and_then(|(events, checkpoint)| {
@@ -159,6 +160,7 @@ impl Store {
                 if let Some(checkpoint) = checkpoint {
                     self.unnamed_blobs = None;
                     self.announce(&checkpoint);
+                    self.notices.extend(newest.zip(events.first()).and_then(|(at, e)| clock_went_back(at, e.header.at)));
                 }
                 Ok(events)
             }
@@ -202,6 +204,25 @@ impl Store {
             AppendError::Refused(e) | AppendError::Store(e) => e,
         })
     }
+}
+
+/// When the newest event of the ledger was recorded.
+fn newest(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let header =
+        conn.prepare_cached("SELECT header FROM event ORDER BY pos DESC LIMIT 1")?.query_row([], |r| r.get::<_, String>(0)).optional()?;
+    // One that cannot be read is `verify`'s business.
+    Ok(header.and_then(|h| Header::from_bytes(&h).ok()).map(|h| h.at))
+}
+
+/// What to say when an event is recorded with an earlier time than the one before it; the order of the record holds.
+fn clock_went_back(before: Timestamp, now: Timestamp) -> Option<String> {
+    let ms = before.millis() - now.millis();
+    (ms > 1_000).then(|| {
+        format!(
+            "this machine's clock went back: the event before was recorded at {before}, this one at {now} ({} earlier); the record keeps the order in which things were recorded, `--at` says when they happened",
+            human_span(ms)
+        )
+    })
 }
 
 /// A commit whose flush failed may be found whole when the ledger is opened again.

@@ -216,3 +216,17 @@ fn a_checkpoint_that_cannot_be_put_beside_the_ledger_is_noted_and_the_events_sta
     assert!(store.notices()[0].starts_with("recorded, but the checkpoint beside the ledger is out of date"));
     assert_eq!(store.load(&incident(1)).unwrap().len(), 1);
 }
+
+#[test]
+fn a_clock_that_went_back_is_told_and_the_order_of_the_record_holds() {
+    let (place, mut store) = Place::new();
+    let at = |e: NewEvent, ms: i64| NewEvent { at: e.at.plus_millis(ms), ..e };
+    record(&mut store, vec![at(opening(1), 7_200_000), at(noted(1, "first"), 7_200_000)]);
+    assert!(store.notices().is_empty(), "{:?}", store.notices());
+    record(&mut store, vec![at(noted(1, "second"), 3_600_000)]);
+    let told = store.notices();
+    assert!(told.len() == 1 && told[0].contains("clock went back") && told[0].contains("1h earlier"), "{told:?}");
+    let seqs: Vec<_> = store.load(&incident(1)).unwrap().iter().map(|e| e.header.seq).collect();
+    assert_eq!(seqs, [1, 2, 3]);
+    assert!(place.verify().is_ok());
+}
