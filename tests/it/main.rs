@@ -9,4 +9,5 @@ mod layering;
 mod page_time;
 mod reading;
 mod readme;
+mod second_stack;
 mod source;
