@@ -172,6 +172,12 @@ impl House {
         self.ok(&format!("{line} --json")).json()
     }
 
+    /// Approves an action as that person.
+    #[track_caller]
+    pub(crate) fn approve(&self, action: &str, person: &str) {
+        self.ok(&format!("approve {action} --as {person}"));
+    }
+
     /// Runs a command line with `input` on its standard input.
     pub(crate) fn feed(&self, line: &str, input: &[u8]) -> Ran {
         let words = blotter::cli::line::split(line).expect("quotes that match");

@@ -5,6 +5,7 @@ mod dependencies;
 mod drills;
 mod harness;
 mod help;
+mod iam;
 mod layering;
 mod page_time;
 mod reading;

@@ -156,9 +156,9 @@ fn another_stack_is_looked_at_and_mended_by_its_own_names() {
         assert!(text.contains(word), "{text}");
     }
     assert!(!text.contains("order-3") && !text.contains("refund"), "{text}");
-    house.ok("approve a1 --as KIM");
+    house.approve("a1", "KIM");
     house.run("execute a1").fails(12, &["1 of 2"]);
-    house.ok("approve a1 --as ROS");
+    house.approve("a1", "ROS");
     let done = house.json("execute a1");
     assert_eq!(done["actions"][0]["status"], "succeeded", "{done:#}");
     {
@@ -172,7 +172,7 @@ fn another_stack_is_looked_at_and_mended_by_its_own_names() {
     }
 
     house.ok("propose back");
-    house.ok("approve a2 --as ROS");
+    house.approve("a2", "ROS");
     is_well.store(true, Ordering::SeqCst);
     {
         let world = house.stack.as_ref().expect("a stack").world();
