@@ -22,6 +22,7 @@ pub mod next;
 pub mod page;
 pub mod publish;
 pub mod select;
+pub mod signing;
 pub mod spool;
 pub mod tick;
 pub mod view;
