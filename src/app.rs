@@ -6,6 +6,7 @@ use crate::record::incident::decide::Refusal;
 use crate::store::StoreError;
 
 pub mod action;
+pub mod approvals;
 pub mod change;
 pub mod ctx;
 pub mod deploys;

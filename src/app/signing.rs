@@ -94,16 +94,17 @@ pub fn principals(config: &Config) -> BTreeMap<String, String> {
     people.map(|(id, _)| (id.clone(), principal(config, id))).collect()
 }
 
-/// Every id that stands for the person who holds `key` and is called `id`: whoever shares a principal, a key, an e-mail
+/// Every id that stands for the person who is called `id` and holds `key`: whoever shares a principal, a key, an e-mail
 /// address or an account with them.
-pub fn same_person(config: &Config, signers: &Signers, key: &Key, id: &str) -> BTreeSet<String> {
-    let holds = signers.principals_of(key, APPROVAL);
+pub fn same_person(config: &Config, signers: &Signers, key: Option<&Key>, id: &str) -> BTreeSet<String> {
+    let holds = key.map(|k| signers.principals_of(k, APPROVAL)).unwrap_or_default();
     let mut same: BTreeSet<String> = BTreeSet::from([id.to_owned()]);
     let shares = |a: &str, b: &str| {
         let (Some(x), Some(y)) = (config.people.get(a), config.people.get(b)) else { return false };
         let mail = x.emails.iter().any(|e| y.emails.iter().any(|f| f.eq_ignore_ascii_case(e)));
         mail || x.os_users.iter().any(|u| y.os_users.contains(u)) || principal(config, a) == principal(config, b)
     };
+    same.extend(holds.iter().map(|p| (*p).to_owned()));
     for (other, principal) in principals(config) {
         if holds.contains(principal.as_str()) {
             same.insert(other);

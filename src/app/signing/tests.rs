@@ -65,7 +65,7 @@ fn a_person_with_two_ids_is_one() {
          [people.T-ADA3]\nos-users = [\"ada\"]\n[people.T-ADA4]\nprincipal = \"T-ADA3\"\n[people.T-BEA]\n[people.T-EVE]\n",
     );
     let (signers, _) = Signers::parse(&(line("T-BEA", &key(2).key()) + &line("T-EVE", &key(2).key()) + &line("T-ADA", &key(1).key())));
-    let same = |k: u8, id: &str| same_person(&c.config, &signers, &key(k).key(), id).into_iter().collect::<Vec<_>>();
+    let same = |k: u8, id: &str| same_person(&c.config, &signers, Some(&key(k).key()), id).into_iter().collect::<Vec<_>>();
     assert_eq!(same(1, "T-ADA4"), ["T-ADA", "T-ADA2", "T-ADA3", "T-ADA4"]);
     assert_eq!(same(2, "T-BEA"), ["T-BEA", "T-EVE"], "who holds the key of both is both");
 }
