@@ -6,6 +6,7 @@ use crate::record::incident::decide::Refusal;
 use crate::store::StoreError;
 
 pub mod action;
+pub mod approvals;
 pub mod change;
 pub mod ctx;
 pub mod deploys;
@@ -22,6 +23,7 @@ pub mod next;
 pub mod page;
 pub mod publish;
 pub mod select;
+pub mod signing;
 pub mod spool;
 pub mod tick;
 pub mod view;

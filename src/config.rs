@@ -107,6 +107,21 @@ pub struct RedactSettings {
     pub patterns: BTreeMap<String, String>,
 }
 
+/// `[sign]`: how approvals are signed, and by whom they may be. Paths in a file are relative to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SignSettings {
+    /// The program that signs; `ssh-keygen` unless said otherwise.
+    #[serde(default)]
+    pub program: Option<PathBuf>,
+    /// The approver's own key: a private key, or the public half of one that an agent holds. `~/` is the home folder.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// OpenSSH's list of whose key signs what; `allowed_signers` beside the settings unless said otherwise.
+    #[serde(default)]
+    pub allowed_signers: Option<PathBuf>,
+}
+
 /// One settings file as written.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -127,6 +142,8 @@ pub(crate) struct File {
     tick: TickSettings,
     #[serde(default)]
     redact: RedactSettings,
+    #[serde(default)]
+    sign: SignSettings,
 }
 
 /// The settings in force.
@@ -154,6 +171,10 @@ pub struct Config {
     pub tick: TickSettings,
     /// Further redaction rules.
     pub redact: BTreeMap<String, String>,
+    /// How approvals are signed; all paths whole.
+    pub sign: SignSettings,
+    /// The home folder, where keys are looked for.
+    pub home: Option<PathBuf>,
     /// The name from the settings file, used when neither a flag nor the environment gives one.
     pub actor: Option<String>,
 }

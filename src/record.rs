@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod actor;
+pub mod approval;
 pub mod brief;
 pub mod chain;
 pub mod deploy;

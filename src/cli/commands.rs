@@ -73,6 +73,7 @@ commands! {
     handoff::Handoff,
     propose::Propose,
     approve::Approve,
+    sign::Sign,
     deny::Deny,
     revoke::Revoke,
     execute::Execute,

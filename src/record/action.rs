@@ -1,10 +1,12 @@
 //! An action's life: proposal, approvals, execution, verification.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::approval::Signed;
 use super::event::ApprovalRule;
 use super::id::{EventId, Hash, IncidentId};
 use super::time::Timestamp;
@@ -65,12 +67,42 @@ pub struct Approval {
     pub head_seq: u64,
     /// What the approver said.
     pub comment: Option<String>,
-    /// The signed text and signature; `None`: unsigned.
+    /// The signed text and signature, see [`Signed`]; `None`: unsigned, and worth nothing.
     pub signature: Option<Value>,
     /// The approver is the proposer.
     pub self_approved: bool,
     /// Taken back since.
     pub revoked: bool,
+}
+
+impl Approval {
+    /// What was signed; `None` for an approval that is worth nothing.
+    pub fn signed(&self) -> Option<Signed> {
+        self.signature.as_ref().and_then(Signed::read)
+    }
+
+    /// True when `id` is the person who approved, under whatever name.
+    pub fn is_by(&self, id: &str) -> bool {
+        self.approver == id || self.signed().is_some_and(|s| s.persons.iter().any(|p| p == id))
+    }
+}
+
+/// How many different people stand behind these approvals: two ids of one person, or two approvals by one key, are one.
+pub fn people<'a>(approvals: impl Iterator<Item = &'a Approval>) -> u64 {
+    let mut groups: Vec<BTreeSet<String>> = Vec::new();
+    for a in approvals {
+        let mut own = BTreeSet::from([format!("id {}", a.approver)]);
+        if let Some(s) = a.signed() {
+            own.extend(s.persons.iter().map(|p| format!("id {p}")));
+            own.insert(format!("key {}", s.key));
+            own.insert(format!("principal {}", s.principal));
+        }
+        let (same, mut others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|g| !g.is_disjoint(&own));
+        own.extend(same.into_iter().flatten());
+        others.push(own);
+        groups = others;
+    }
+    groups.len() as u64
 }
 
 /// What was recorded last about how an action went.
@@ -184,17 +216,14 @@ pub struct Action {
 }
 
 impl Action {
-    /// Approvals that hold at `now`.
+    /// Approvals that hold at `now`: signed, not taken back, not lapsed.
     pub fn standing(&self, now: Timestamp) -> impl Iterator<Item = &Approval> {
-        self.approvals.iter().filter(move |a| !a.revoked && now < a.expires_at)
+        self.approvals.iter().filter(move |a| !a.revoked && now < a.expires_at && a.signed().is_some())
     }
 
     /// True when enough different persons allow it at `now`.
     pub fn is_allowed(&self, now: Timestamp) -> bool {
-        let mut who: Vec<_> = self.standing(now).map(|a| a.approver.as_str()).collect();
-        who.sort_unstable();
-        who.dedup();
-        self.rule.none || who.len() as u64 >= self.rule.min
+        self.rule.none || people(self.standing(now)) >= self.rule.min
     }
 
     /// Where the action stands at `now`; `running` says whether a process is making a call right now.

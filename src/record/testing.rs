@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::action::action_hash;
 use super::actor::Actor;
+use super::approval::Signed;
 use super::event::*;
 use super::id::{EventId, Hash, IncidentId, StreamId};
 use super::incident::decide::{Asked, Command, Refusal, decide};
@@ -329,7 +330,20 @@ pub(crate) fn proposed() -> ActionProposed {
     }
 }
 
-/// An unsigned approval of `p` given at `now`.
+/// What stands for a signature by `approver` where nobody checks it.
+pub(crate) fn signed(approver: &str, text: &str) -> Signed {
+    Signed {
+        text: text.to_owned(),
+        signature: "-----BEGIN SSH SIGNATURE-----\n-----END SSH SIGNATURE-----\n".to_owned(),
+        key: format!("SHA256:of-{approver}"),
+        public: format!("ssh-ed25519 of-{approver}"),
+        principal: approver.to_owned(),
+        persons: vec![approver.to_owned()],
+        signers: Hash::of(&[b"signers"]),
+    }
+}
+
+/// An approval of `p` given at `now`, as if signed.
 pub(crate) fn granted(p: &ActionProposed, approver: &str, head: Head, now: Timestamp) -> ApprovalGranted {
     ApprovalGranted {
         n: p.n,
@@ -339,7 +353,7 @@ pub(crate) fn granted(p: &ActionProposed, approver: &str, head: Head, now: Times
         head_hash: head.hash,
         expires_at: now.plus_millis(900_000),
         comment: Some("go".to_owned()),
-        signature: None,
+        signature: Some(signed(approver, &format!("{approver} {now}")).to_value().unwrap()),
         self_approved: false,
     }
 }
@@ -417,6 +431,12 @@ fn rare() -> Vec<Facts> {
             blob: Some(Hash::of(&[b"blob"])),
             reason: text("held an address"),
             approved_by: vec![text("T-JOSH")],
+        }
+        .into(),
+        SignersChanged {
+            hash: Hash::of(&[b"T-JOSH namespaces=\"approval@blotter\" ssh-ed25519 AAAA\n"]),
+            content: text("T-JOSH namespaces=\"approval@blotter\" ssh-ed25519 AAAA\n"),
+            principals: BTreeMap::from([(text("T-JOSH"), text("T-JOSH"))]),
         }
         .into(),
         DeployRecorded {

@@ -179,6 +179,7 @@ pub fn summary_with(event: &Event, text: Option<&str>) -> String {
     let line = match &event.facts {
         Facts::LedgerCreated(x) if x.drill => format!("DRILL ledger {} created", x.ledger),
         Facts::LedgerCreated(x) => format!("ledger {} created", x.ledger),
+        Facts::SignersChanged(x) => format!("the list of signers changed, to {}", x.hash.short()),
         Facts::IncidentOpened(x) => {
             let drill = if x.drill { "DRILL " } else { "" };
             let head = format!("{drill}incident {} opened, {}: {} {}", x.number, x.severity, x.runbook.id, x.title);

@@ -59,6 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("regex", &["runbook", "document", "redact", "config", "app"]),
     ("jmespath", &["runbook"]),
     ("pulldown_cmark", &["runbook", "document", "cli"]),
+    ("ssh_key", &["sign"]),
     ("toml", &["runbook", "config", "cli"]),
     ("strsim", &["runbook", "config", "app", "cli"]),
     ("svg", &["document"]),

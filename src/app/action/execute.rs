@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::resolve::{self, Stop};
-use super::{Watch, after, block, carry, current, known_person, look, name, verify, would};
+use super::{Watch, after, approval, block, carry, current, find, known_person, look, name, verify, would};
 use crate::app::page::stored_runbook;
 use crate::app::select::Picked;
 use crate::app::{AppError, Ctx, ErrorKind};
@@ -16,8 +16,7 @@ use crate::perform::{self, Arguments, Ended, Prepared};
 use crate::record::action::{Action, ActionStatus, Progress};
 use crate::record::event::{ActionFailed, ActionStale, ActionSucceeded, ActionUnknown, Event, Facts};
 use crate::record::id::{IncidentId, StreamId};
-use crate::record::incident::Incident;
-use crate::record::incident::decide::{Command, Refusal};
+use crate::record::incident::decide::Command;
 use crate::record::observation::Source;
 use crate::runbook::model::{ActionBlock, Runbook};
 use crate::store::Store;
@@ -113,11 +112,6 @@ pub async fn execute(
     Ok(Executed { id: picked.brief.id, number: picked.brief.number, n: request.n, events, end })
 }
 
-fn find(incident: &Incident, n: u64) -> Result<&Action, AppError> {
-    let missing = || Refusal::NoSuch { number: incident.number, what: format!("action a{n}") };
-    Ok(incident.action(n).ok_or_else(missing)?)
-}
-
 fn busy(number: u64) -> AppError {
     AppError::refused("an action is being executed right now, by another process")
         .hint(format!("See how it goes with `blotter show {number}`, and try again when it is done."))
@@ -144,6 +138,7 @@ impl Gate<'_> {
         would(ctx, store, self.picked, Command::Start { n, before: Value::Null, source: Source::default() })?;
         let aws = Aws::new(ctx.aws.clone());
         let incident = current(store, self.picked)?;
+        approval::still_hold(ctx, store, &incident, find(&incident, n)?)?;
         let approved = arguments(find(&incident, n)?);
         resolve::in_place(ctx, &aws, &incident, self.runbook, self.block, &approved).await?;
         let (looked, mut events) = look::look(ctx, store, self.picked, self.runbook, self.block, self.watch.probes, cancel).await?;

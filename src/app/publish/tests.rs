@@ -280,7 +280,7 @@ fn tables_have_a_row_for_each() {
         assert_eq!(action[key], value, "{key}");
     }
     let approval: serde_json::Value = serde_json::from_str(&b.text("tables/approvals.jsonl")).unwrap();
-    assert_eq!((approval["approver"].as_str(), approval["signed"].as_bool()), (Some("T-JOSH"), Some(false)));
+    assert_eq!((approval["approver"].as_str(), approval["signed"].as_bool()), (Some("T-JOSH"), Some(true)));
     assert_eq!(b.text("tables/readings.csv").lines().nth(1).unwrap().split(',').next_back(), Some("502.5"));
 }
 

@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::app::publish::audit::audit;
-use crate::app::{AppError, Ctx};
+use crate::app::{AppError, Ctx, approvals};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::ui::{Tone, Ui, plain};
 
-/// Check every chain, hash and blob of the ledger
+/// Check every chain, hash, blob and signature of the ledger
 ///
 /// Says OK, or exactly what is wrong with which event; exit 13 then.
 #[derive(Debug, clap::Args)]
@@ -26,7 +26,13 @@ pub struct Args {
 /// The ledger cannot be read at all.
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let store = ctx.read()?;
-    let report = store.verify(&mut |_| {}).map_err(AppError::from)?;
+    let mut report = store.verify(&mut |_| {}).map_err(AppError::from)?;
+    match approvals::audit(&store) {
+        Ok(more) => report.problems.extend(more),
+        // What does not hang together has been told of, and what rests on it cannot be read.
+        Err(_) if !report.is_ok() => {}
+        Err(e) => return Err(e.into()),
+    }
     let unsupported = if args.documents { audit(ctx, &store)? } else { Vec::new() };
     let count = report.problems.len() + unsupported.len();
     let ok = count == 0;

@@ -134,6 +134,8 @@ facts! {
     IncidentReopened = "incident.reopened",
     /// Bytes were taken out of the record, by name.
     PayloadErased = "payload.erased",
+    /// The list of whose key signs what is another one than before.
+    SignersChanged = "signers.changed",
     /// A version was put behind an alias, or its status became known.
     DeployRecorded = "deploy.recorded",
     /// A probe was run outside any incident.
@@ -183,6 +185,17 @@ pub struct LedgerCreated {
     pub ledger: String,
     /// True for a rehearsal's ledger, for ever.
     pub drill: bool,
+}
+
+/// See [`Facts::SignersChanged`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignersChanged {
+    /// SHA-256 of `content`.
+    pub hash: Hash,
+    /// The whole `allowed_signers` file.
+    pub content: String,
+    /// The name that each person of the settings has in it, by person id.
+    pub principals: BTreeMap<String, String>,
 }
 
 /// See [`Facts::IncidentOpened`].
@@ -406,7 +419,7 @@ pub struct ApprovalGranted {
     pub expires_at: Timestamp,
     /// What the approver said.
     pub comment: Option<String>,
-    /// The signed text and signature; null: unsigned.
+    /// The signed text and signature, see [`Signed`](crate::record::approval::Signed); null: unsigned, and worth nothing.
     pub signature: Option<Value>,
     /// The approver is the proposer (a team of one).
     pub self_approved: bool,

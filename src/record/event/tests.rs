@@ -46,6 +46,7 @@ const FROZEN: &[(&str, &str)] = &[
     frozen!("incident.dismissed"),
     frozen!("incident.reopened"),
     frozen!("payload.erased"),
+    frozen!("signers.changed"),
     frozen!("deploy.recorded"),
     frozen!("observation.recorded"),
 ];

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::record::action::{Action, ActionStatus, Approval, Progress, action_hash};
+use crate::record::action::{Action, ActionStatus, Approval, Progress, action_hash, people};
+use crate::record::approval::Signed;
 use crate::record::event::{ActionDenied, ActionProposed, ActionStarted, ApprovalGranted, ApprovalRevoked, ApprovalRule, Event, Facts};
 use crate::record::id::Hash;
 use crate::record::incident::Head;
@@ -43,18 +44,18 @@ pub struct Proposal {
 pub struct Approve {
     /// The action.
     pub n: u64,
-    /// Person id; must be the one who types unless `signature` speaks for them.
+    /// Person id; whoever types, the signature speaks for them.
     pub approver: String,
     /// The action hash that the approver saw.
     pub hash: Hash,
     /// The incident's head that the approver saw.
     pub head: Head,
-    /// When it lapses, from a signed text; `None`: as late as the runbook allows.
-    pub expires_at: Option<Timestamp>,
+    /// When it lapses, from the signed text.
+    pub expires_at: Timestamp,
     /// What the approver says.
     pub comment: Option<String>,
-    /// The signed text and signature, verified by the caller; `None`: unsigned.
-    pub signature: Option<Value>,
+    /// The signed text and signature, verified by the caller.
+    pub signed: Signed,
 }
 
 /// The first event after `head_seq` that makes an approval of action `n` stale, given from that head.
@@ -79,7 +80,12 @@ impl<'a> Case<'a> {
     }
 
     fn status(&self, action: &Action) -> ActionStatus {
-        action.status(self.asked.now, self.asked.running)
+        action.status(self.now(), self.asked.running)
+    }
+
+    /// The time by which approvals lapse: a clock that was set back does not bring one to life again.
+    fn now(&self) -> Timestamp {
+        self.events.iter().map(|e| e.header.at).fold(self.asked.now, Timestamp::max)
     }
 
     fn wrong(&self, action: &Action, verb: &'static str) -> Refusal {
@@ -136,32 +142,37 @@ impl<'a> Case<'a> {
         self.active()?;
         self.waiting(a.n, "approved")?;
         let action = self.action(a.n)?;
-        let (number, n, now) = (self.incident.number, a.n, self.asked.now);
+        let (number, n, now) = (self.incident.number, a.n, self.now());
         if action.rule.none {
             return Err(Refusal::NoneNeeded { number, n });
-        }
-        if a.signature.is_none() && a.approver != self.person("approve")? {
-            return Err(Refusal::InAnothersName { actor: self.asked.actor.name.clone(), approver: a.approver });
         }
         if !action.rule.from.contains(&a.approver) {
             return Err(Refusal::NotAnApprover { number, n, approver: a.approver, from: action.rule.from.clone() });
         }
-        let self_approved = a.approver == action.proposer;
+        let is_same = |id: &String| a.approver == *id || a.signed.persons.contains(id);
+        let self_approved = is_same(&action.proposer);
         if self_approved && !action.rule.allow_self {
-            let others = action.rule.from.iter().filter(|f| **f != a.approver).cloned().collect();
+            let others = action.rule.from.iter().filter(|f| !is_same(f)).cloned().collect();
             return Err(Refusal::OwnProposal { number, n, who: a.approver, others });
         }
         self.same_action(action, a.hash)?;
+        // Told by the text: of one text, many signatures can be made.
+        let signed = |x: &Approval| x.signed().is_some_and(|s| s.text == a.signed.text);
+        if let Some(earlier) = self.incident.actions.iter().flat_map(|x| &x.approvals).find(|x| signed(x)) {
+            return Err(Refusal::Replayed { number, seq: earlier.seq });
+        }
         self.seen(action, a.head)?;
-        if let Some(earlier) = self.fresh(action).find(|x| x.approver == a.approver) {
+        if let Some(earlier) = self.fresh(action).find(|x| x.is_by(&a.approver) || is_same(&x.approver)) {
             return Err(Refusal::AlreadyApproved { number, n, who: a.approver, until: earlier.expires_at });
         }
         let limit_s = action.rule.expires_s;
         let latest = now.plus_millis(i64::try_from(limit_s).unwrap_or(i64::MAX).saturating_mul(1000));
-        let expires_at = a.expires_at.unwrap_or(latest);
+        let expires_at = a.expires_at;
         if expires_at <= now || expires_at > latest {
             return Err(Refusal::BadExpiry { at: expires_at, limit_s });
         }
+        let bad = |e: serde_json::Error| Refusal::BadSignature { number, n, why: e.to_string() };
+        let signature = Some(a.signed.to_value().map_err(bad)?);
         one(ApprovalGranted {
             n,
             hash: action.hash,
@@ -170,7 +181,7 @@ impl<'a> Case<'a> {
             head_hash: a.head.hash,
             expires_at,
             comment: a.comment,
-            signature: a.signature,
+            signature,
             self_approved,
         })
     }
@@ -202,7 +213,7 @@ impl<'a> Case<'a> {
     /// Approvals that stand and that nothing has overtaken.
     fn fresh(&self, action: &'a Action) -> impl Iterator<Item = &'a Approval> {
         let (events, n) = (self.events, action.n);
-        action.standing(self.asked.now).filter(move |a| moved(events, n, a.head_seq).is_none())
+        action.standing(self.now()).filter(move |a| moved(events, n, a.head_seq).is_none())
     }
 
     pub(super) fn deny(&self, n: u64, reason: String) -> Result<Vec<Facts>, Refusal> {
@@ -216,7 +227,7 @@ impl<'a> Case<'a> {
         self.waiting(n, "taken back")?;
         let who = self.person("revoke")?;
         says(&reason, "reason")?;
-        if self.action(n)?.standing(self.asked.now).all(|a| a.approver != who) {
+        if self.action(n)?.standing(self.now()).all(|a| a.approver != who) {
             return Err(Refusal::NothingToRevoke { number: self.incident.number, n, who: who.to_owned() });
         }
         one(ApprovalRevoked { n, approver: who.to_owned(), reason })
@@ -237,23 +248,17 @@ impl<'a> Case<'a> {
     /// Enough different persons other than the executor allow it, from a head that still holds.
     fn enough(&self, action: &'a Action, executor: &str) -> Result<(), Refusal> {
         let (number, n, need) = (self.incident.number, action.n, action.rule.min);
-        let distinct = |approvals: &mut dyn Iterator<Item = &Approval>| {
-            let mut who: Vec<_> = approvals.map(|a| a.approver.clone()).collect();
-            who.sort_unstable();
-            who.dedup();
-            who.len() as u64
-        };
-        let counts = |a: &&Approval| action.rule.allow_self || a.approver != executor;
-        let have = distinct(&mut self.fresh(action).filter(counts));
+        let counts = |a: &&Approval| action.rule.allow_self || !(a.is_by(executor) || a.is_by(&action.proposer));
+        let have = people(self.fresh(action).filter(counts));
         if have >= need {
             return Ok(());
         }
-        if distinct(&mut self.fresh(action)) >= need {
+        if people(self.fresh(action)) >= need {
             return Err(Refusal::OwnApproval { number, n, who: executor.to_owned() });
         }
-        let overtaken = action.standing(self.asked.now).find_map(|a| moved(self.events, n, a.head_seq));
+        let overtaken = action.standing(self.now()).find_map(|a| moved(self.events, n, a.head_seq));
         match overtaken {
-            Some(e) if distinct(&mut action.standing(self.asked.now)) >= need => {
+            Some(e) if people(action.standing(self.now())) >= need => {
                 Err(Refusal::Stale { number, n, seq: e.header.seq, kind: e.header.kind.clone() })
             }
             _ => Err(Refusal::NotAllowed { number, n, status: self.status(action), have, need, from: action.rule.from.clone() }),

@@ -216,13 +216,23 @@ pub enum Refusal {
         /// Who may.
         from: Vec<String>,
     },
-    /// An unsigned approval speaks only for the one who types it.
-    #[error("`{actor}` cannot approve in the name of `{approver}`")]
-    InAnothersName {
-        /// Who types.
-        actor: String,
-        /// In whose name.
-        approver: String,
+    /// One text is one approval.
+    #[error("this text was entered already, as {number}.{seq}; an approval is good once")]
+    Replayed {
+        /// The incident.
+        number: u64,
+        /// The event.
+        seq: u64,
+    },
+    /// What was signed cannot be kept.
+    #[error("the signed approval of {number}.a{n} cannot be written down: {why}")]
+    BadSignature {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+        /// Why.
+        why: String,
     },
     /// Nobody approves what they proposed.
     #[error("`{who}` proposed {number}.a{n} and may not approve it")]
@@ -373,9 +383,7 @@ impl Refusal {
             Self::NotAnApprover { number, n, from, .. } => {
                 format!("Ask {}; they type `blotter approve {number}.a{n}`.", from.join(" or "))
             }
-            Self::InAnothersName { approver, .. } => {
-                format!("`{approver}` has to approve in person, here or with a signed text from another machine.")
-            }
+            Self::Replayed { .. } | Self::BadSignature { .. } => "Let the approver make and sign a new text.".to_owned(),
             Self::OwnProposal { number, n, others, .. } if others.is_empty() => {
                 format!("Nobody else may: let another person propose it, after `blotter deny {number}.a{n} --reason \"…\"`.")
             }
@@ -388,7 +396,10 @@ impl Refusal {
             Self::OtherHash { number, n, .. } | Self::UnknownHead { number, n, .. } | Self::Stale { number, n, .. } => {
                 format!("Look again with `blotter show -i {number}`, then approve it anew with `blotter approve {number}.a{n}`.")
             }
-            Self::BadExpiry { .. } => "Let the approver make and sign a new text.".to_owned(),
+            Self::BadExpiry { .. } => {
+                "Let the approver make and sign a new text. If the record holds events from the future, look at this machine's clock first."
+                    .to_owned()
+            }
             Self::NotAllowed { number, n, from, .. } => {
                 format!("Ask {}; they type `blotter approve {number}.a{n}`.", from.join(" or "))
             }

@@ -7,7 +7,7 @@ use crate::record::event::*;
 use crate::record::id::Hash;
 use crate::record::incident::{Head, Status};
 use crate::record::observation::Source;
-use crate::record::testing::{NONCE, Story, at, attached, deploy, note, proposed, rule, runbook, status_down};
+use crate::record::testing::{NONCE, Story, at, attached, deploy, note, proposed, rule, runbook, signed, status_down};
 use crate::record::verdict::Verdict;
 
 use super::*;
@@ -72,9 +72,9 @@ fn approval(s: &Story, approver: &str) -> Approve {
         approver: approver.to_owned(),
         hash: s.incident().actions[0].hash,
         head: s.head(),
-        expires_at: None,
+        expires_at: s.now.plus_millis(900_000),
         comment: None,
-        signature: None,
+        signed: signed(approver, &format!("{approver} {} {}", s.head().seq, s.now)),
     }
 }
 
@@ -404,7 +404,7 @@ fn only_known_persons_propose_approve_deny_and_execute() {
     s.by_nobody("root");
     let no = |verb| format!("`root` is not a person of the config, and only a known person may {verb}");
     assert_eq!(refused(s.ask(Command::Propose(plan()))), no("propose"));
-    assert_eq!(refused(s.ask(Command::Approve(approval(&s, "root")))), no("approve"));
+    assert_eq!(refused(s.ask(Command::Approve(approval(&s, "root")))), "`root` may not approve 7.a1");
     assert_eq!(refused(s.ask(Command::Deny { n: 1, reason: "x".to_owned() })), no("deny"));
     assert_eq!(refused(s.ask(Command::Revoke { n: 1, reason: "x".to_owned() })), no("revoke"));
     assert_eq!(refused(s.ask(start())), no("execute"));
@@ -418,7 +418,6 @@ fn approved_by_the_right_person_who_is_not_the_proposer() {
         said(s.ask(Command::Approve(approval(&s, "T-OPS")))),
         ("`T-OPS` may not approve 7.a1".to_owned(), "Ask T-JOSH; they type `blotter approve 7.a1`.".to_owned(),)
     );
-    assert_eq!(refused(s.ask(Command::Approve(approval(&s, "T-JOSH")))), "`T-OPS` cannot approve in the name of `T-JOSH`");
     s.by("T-JOSH");
     let Facts::ApprovalGranted(x) = &s.ask(Command::Approve(approval(&s, "T-JOSH"))).unwrap()[0] else { panic!() };
     assert_eq!((x.head_seq, x.expires_at, x.self_approved), (2, s.now.plus_millis(900_000), false));
@@ -433,13 +432,13 @@ fn approved_by_the_right_person_who_is_not_the_proposer() {
 fn a_signed_approval_may_be_entered_by_anybody() {
     let mut s = waiting();
     s.by_nobody("root");
-    let signed = |expires_at| Approve { signature: Some(json!({})), expires_at, ..approval(&s, "T-JOSH") };
-    assert!(s.ask(Command::Approve(signed(Some(s.now.plus_millis(1))))).is_ok());
+    let signed = |expires_at| Approve { expires_at, ..approval(&s, "T-JOSH") };
+    assert!(s.ask(Command::Approve(signed(s.now.plus_millis(1)))).is_ok());
     assert_eq!(
-        refused(s.ask(Command::Approve(signed(Some(s.now))))),
+        refused(s.ask(Command::Approve(signed(s.now)))),
         "the approval's end 2026-03-22T02:14:00.000Z is not within 900 seconds from now"
     );
-    assert!(s.ask(Command::Approve(signed(Some(s.now.plus_millis(900_001))))).is_err());
+    assert!(s.ask(Command::Approve(signed(s.now.plus_millis(900_001)))).is_err());
 }
 
 #[test]
