@@ -67,6 +67,7 @@ fn is_other(facts: &Facts) -> bool {
             | Facts::EventCorrected(_)
             | Facts::PayloadErased(_)
             | Facts::LedgerCreated(_)
+            | Facts::LedgerKeyAdded(_)
             | Facts::DeployRecorded(_)
             | Facts::ObservationRecorded(_)
             | Facts::Other { .. }

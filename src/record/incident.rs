@@ -456,6 +456,7 @@ impl Incident {
             | Facts::RecoveryNotVerified(_) => self.apply_action(event),
             Facts::NoteAdded(_)
             | Facts::LedgerCreated(_)
+            | Facts::LedgerKeyAdded(_)
             | Facts::IncidentOpened(_)
             | Facts::PayloadErased(_)
             | Facts::DeployRecorded(_)

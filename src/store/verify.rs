@@ -16,6 +16,7 @@ use crate::record::id::Hash;
 
 mod derived;
 mod row;
+mod signed;
 mod walk;
 
 use row::{Batch, Looked, integer};
@@ -25,7 +26,7 @@ use walk::Walk;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     /// `header`, `hash`, `column`, `chain`, `position`, `payload`, `missing`, `erasure`, `blob`, `checkpoint`,
-    /// `rolled-back`, `projection`, `schema` or `file`.
+    /// `signature`, `unsigned`, `rolled-back`, `projection`, `schema` or `file`.
     pub kind: &'static str,
     /// The stream, when it is about one.
     pub stream: Option<String>,
@@ -33,6 +34,13 @@ pub struct Problem {
     pub seq: Option<u64>,
     /// What is wrong, on one line.
     pub detail: String,
+}
+
+/// What a part of the check has to say that is of no one stream.
+enum Finding {
+    /// Kind and detail.
+    Problem(&'static str, String),
+    Note(String),
 }
 
 /// What a check of the whole ledger came to.
@@ -48,6 +56,9 @@ pub struct VerifyReport {
     pub erased: u64,
     /// Everything that is wrong, at most [`VerifyReport::MOST`] of it.
     pub problems: Vec<Problem>,
+    /// What is as it may be and yet should be known, e.g. that checkpoints from before the ledger had a key are not
+    /// signed.
+    pub notes: Vec<String>,
 }
 
 impl VerifyReport {

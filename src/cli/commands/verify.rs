@@ -39,7 +39,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
             .collect();
         let doc = json!({
             "v": V, "ok": ok, "events": report.events, "streams": report.streams, "root": report.root.to_string(),
-            "erased": report.erased, "problems": problems,
+            "erased": report.erased, "problems": problems, "notes": report.notes,
         });
         ui.line(&doc.to_string())?;
     } else {
@@ -53,6 +53,9 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         }
         for u in &unsupported {
             ui.line(&format!("{} {}:{}: {}", ui.paint(Tone::Bad, "DOCUMENT"), plain(&u.path.display().to_string()), u.line, plain(&u.why)))?;
+        }
+        for note in &report.notes {
+            ui.line(&format!("{} {}", ui.paint(Tone::Dim, "NOTE"), plain(note)))?;
         }
         let erased = if report.erased > 0 { format!(", {} erased", report.erased) } else { String::new() };
         let counts = format!("{} events in {} streams{erased}, root {}", report.events, report.streams, report.root);
