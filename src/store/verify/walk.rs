@@ -6,9 +6,10 @@ use std::io;
 use rusqlite::Connection;
 
 use super::derived::Derived;
+use super::outside::{Elsewhere, Outside};
 use super::row::Looked;
 use super::signed::Keys;
-use super::{Finding, Problem, VerifyReport};
+use super::{Compared, Finding, Problem, VerifyReport};
 use crate::record::actor::Actor;
 use crate::record::brief::Brief;
 use crate::record::chain::{self, Checkpoint, Tree};
@@ -16,6 +17,7 @@ use crate::record::event::{Event, Facts, Header, PayloadErased};
 use crate::record::id::{Hash, StreamId};
 use crate::record::incident::Head;
 use crate::record::observation::BlobRef;
+use crate::record::time::Timestamp;
 use crate::store::blob::BlobReader;
 use crate::store::checkpoint::Signed;
 use crate::store::error::StoreError;
@@ -50,6 +52,10 @@ pub(super) struct Walk<'c> {
     ledger: String,
     announced: Option<Result<Signed, ()>>,
     keys: Keys,
+    elsewhere: Option<Elsewhere<'c>>,
+    compared: Vec<Compared>,
+    /// When the event walked last was recorded.
+    at: Option<Timestamp>,
     tree: Tree,
     last: i64,
     streams: HashMap<StreamId, Stream>,
@@ -69,7 +75,7 @@ pub(super) struct Walk<'c> {
 }
 
 impl<'c> Walk<'c> {
-    pub(super) fn new(conn: &'c Connection, ledger: &str, announced: Option<Vec<u8>>) -> Self {
+    pub(super) fn new(conn: &'c Connection, ledger: &str, announced: Option<Vec<u8>>, outside: &'c [Outside]) -> Self {
         let announced = announced.map(|bytes| {
             let text = String::from_utf8(bytes).map_err(|_| ())?;
             Signed::parse(ledger, &text).ok_or(())
@@ -79,6 +85,9 @@ impl<'c> Walk<'c> {
             ledger: ledger.to_owned(),
             announced,
             keys: Keys::default(),
+            elsewhere: Some(Elsewhere::new(outside)),
+            compared: Vec::new(),
+            at: None,
             tree: Tree::new(),
             last: 0,
             streams: HashMap::new(),
@@ -122,6 +131,12 @@ impl<'c> Walk<'c> {
         self.last = pos;
         self.tree.push(leaf);
         self.check_announced();
+        self.at = header.as_ref().map(|h| h.at);
+        if let Some(elsewhere) = &mut self.elsewhere
+            && elsewhere.is_due(self.tree.size())
+        {
+            elsewhere.reached(self.tree.size(), self.tree.root(), self.at);
+        }
         self.check_checkpoint(&stream, seq)?;
         if let Some(header) = header {
             self.follow(&header, hash);
@@ -296,6 +311,7 @@ impl<'c> Walk<'c> {
             self.problem("checkpoint", None, None, detail);
         }
         self.check_signatures()?;
+        self.check_elsewhere();
         let briefs = self.streams.values_mut().filter_map(|s| s.brief.take()).collect();
         for (stream, detail) in self.derived.differences(briefs, &self.doubtful, edge.then_some(&self.tree))? {
             self.problem("projection", stream.as_deref(), None, detail);
@@ -319,6 +335,13 @@ impl<'c> Walk<'c> {
         let replaced: Vec<_> = self.keys.replaced().collect();
         self.notes.extend(replaced);
         Ok(())
+    }
+
+    fn check_elsewhere(&mut self) {
+        let Some(elsewhere) = self.elsewhere.take() else { return };
+        let (compared, findings) = elsewhere.end(self.tree.size(), self.at, &self.ledger, &self.keys);
+        self.compared = compared;
+        findings.into_iter().for_each(|f| self.find(f));
     }
 
     fn find(&mut self, finding: Finding) {
@@ -370,6 +393,7 @@ impl<'c> Walk<'c> {
             erased: self.erased,
             problems: self.problems,
             notes: self.notes,
+            compared: self.compared,
         }
     }
 }
