@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod incident;
 pub mod observation;
+pub mod proof;
 pub mod stated;
 pub mod stats;
 #[cfg(test)]

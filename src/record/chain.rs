@@ -50,7 +50,8 @@ pub fn leaf(header: &[u8]) -> Hash {
     Hash::of(&[&[0], header])
 }
 
-fn node(left: &Hash, right: &Hash) -> Hash {
+/// The node above two others: SHA-256(0x01 ‖ left ‖ right).
+pub(super) fn node(left: &Hash, right: &Hash) -> Hash {
     Hash::of(&[&[1], &left.0, &right.0])
 }
 

@@ -8,7 +8,7 @@ use crate::app::{AppError, Ctx, ErrorKind};
 use crate::record::id::StreamId;
 use crate::record::stated::find;
 use crate::redact::Counts;
-use crate::store::{Outside, Signed, Store};
+use crate::store::{Exported, Outside, Signed, Store};
 
 /// No file that states checkpoints is longer: a log of ten thousand incidents has less.
 const LONGEST: u64 = 64 << 20;
@@ -49,6 +49,21 @@ pub fn renew_key(ctx: &Ctx, store: &mut Store, reason: &str) -> Result<String, A
         Ok::<_, AppError>(vec![ctx.event(StreamId::ledger(), added, None)?])
     })?;
     Ok(public)
+}
+
+/// Writes the whole record as plain files, with the `allowed_signers` that lies beside the settings, where there is one.
+///
+/// # Errors
+/// The folder exists or cannot be written, or the ledger cannot be read.
+pub fn export(ctx: &Ctx, store: &Store, folder: &Path) -> Result<Exported, AppError> {
+    let signers = ctx.config.files.first().and_then(|f| f.parent()).map(|d| d.join("allowed_signers"));
+    let signers = match signers.map(fs::read) {
+        Some(Err(e)) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(AppError::failed(format!("`allowed_signers` cannot be read: {e}")));
+        }
+        read => read.and_then(Result::ok),
+    };
+    Ok(store.export(folder, signers.as_deref())?)
 }
 
 /// Reads the checkpoints of this ledger out of a file that was kept elsewhere: one that `checkpoint` printed, the one
