@@ -12,6 +12,8 @@ pub mod event;
 pub mod id;
 pub mod incident;
 pub mod observation;
+pub mod proof;
+pub mod stated;
 pub mod stats;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -68,6 +68,7 @@ fn is_other(facts: &Facts) -> bool {
             | Facts::PayloadErased(_)
             | Facts::LedgerCreated(_)
             | Facts::SignersChanged(_)
+            | Facts::LedgerKeyAdded(_)
             | Facts::DeployRecorded(_)
             | Facts::ObservationRecorded(_)
             | Facts::Other { .. }

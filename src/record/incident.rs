@@ -457,6 +457,7 @@ impl Incident {
             Facts::NoteAdded(_)
             | Facts::LedgerCreated(_)
             | Facts::SignersChanged(_)
+            | Facts::LedgerKeyAdded(_)
             | Facts::IncidentOpened(_)
             | Facts::PayloadErased(_)
             | Facts::DeployRecorded(_)

@@ -180,6 +180,10 @@ pub fn summary_with(event: &Event, text: Option<&str>) -> String {
         Facts::LedgerCreated(x) if x.drill => format!("DRILL ledger {} created", x.ledger),
         Facts::LedgerCreated(x) => format!("ledger {} created", x.ledger),
         Facts::SignersChanged(x) => format!("the list of signers changed, to {}", x.hash.short()),
+        Facts::LedgerKeyAdded(x) => {
+            let what = if x.replaces.is_some() { "the ledger has another key" } else { "the ledger has a key" };
+            with(format!("{what}: {}", x.key), "; ", x.reason.as_deref())
+        }
         Facts::IncidentOpened(x) => {
             let drill = if x.drill { "DRILL " } else { "" };
             let head = format!("{drill}incident {} opened, {}: {} {}", x.number, x.severity, x.runbook.id, x.title);

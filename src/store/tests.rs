@@ -13,5 +13,6 @@ mod open;
 mod projection;
 mod read;
 mod schema;
+mod signed;
 mod support;
 mod together;

@@ -1,5 +1,6 @@
 //! What holds the house from outside: the layers of the source, what is built in, and the binary as a person runs it.
 
+mod attacks;
 mod bad_input;
 mod dependencies;
 mod drills;
