@@ -59,7 +59,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("regex", &["runbook", "document", "redact", "config", "app"]),
     ("jmespath", &["runbook"]),
     ("pulldown_cmark", &["runbook", "document", "cli"]),
-    ("ssh_key", &["sign"]),
     ("toml", &["runbook", "config", "cli"]),
     ("strsim", &["runbook", "config", "app", "cli"]),
     ("svg", &["document"]),
