@@ -380,16 +380,12 @@ impl Refusal {
             }
             Self::WrongStatus { number, n, status, .. } => wrong_status_hint(*number, *n, *status),
             Self::NoneNeeded { number, n } => format!("Go on with `blotter execute {number}.a{n}`."),
-            Self::NotAnApprover { number, n, from, .. } => {
-                format!("Ask {}; they type `blotter approve {number}.a{n}`.", from.join(" or "))
-            }
+            Self::NotAnApprover { number, n, from, .. } => ask(from, *number, *n),
             Self::Replayed { .. } | Self::BadSignature { .. } => "Let the approver make and sign a new text.".to_owned(),
             Self::OwnProposal { number, n, others, .. } if others.is_empty() => {
                 format!("Nobody else may: let another person propose it, after `blotter deny {number}.a{n} --reason \"…\"`.")
             }
-            Self::OwnProposal { number, n, others, .. } => {
-                format!("Ask {}; they type `blotter approve {number}.a{n}`.", others.join(" or "))
-            }
+            Self::OwnProposal { number, n, others, .. } => ask(others, *number, *n),
             Self::OwnApproval { number, n, .. } => format!("Let another person type `blotter execute {number}.a{n}`."),
             Self::AlreadyApproved { number, n, .. } => format!("Go on with `blotter execute {number}.a{n}`."),
             Self::NothingToRevoke { number, n, .. } => format!("See who approved with `blotter show {number}.a{n}`."),
@@ -400,11 +396,14 @@ impl Refusal {
                 "Let the approver make and sign a new text. If the record holds events from the future, look at this machine's clock first."
                     .to_owned()
             }
-            Self::NotAllowed { number, n, from, .. } => {
-                format!("Ask {}; they type `blotter approve {number}.a{n}`.", from.join(" or "))
-            }
+            Self::NotAllowed { number, n, from, .. } => ask(from, *number, *n),
         }
     }
+}
+
+fn ask(whom: &[String], number: u64, n: u64) -> String {
+    let who = whom.join(" or ");
+    format!("Ask {who}; they type `blotter approve {number}.a{n}`, or sign elsewhere what `blotter approve {number}.a{n} --print` writes.")
 }
 
 fn quoted(words: &[String]) -> String {
