@@ -77,6 +77,7 @@ commands! {
     deny::Deny,
     revoke::Revoke,
     execute::Execute,
+    review::Review,
     mitigate::Mitigate,
     followup::Followup,
     resolve::Resolve,

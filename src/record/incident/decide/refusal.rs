@@ -322,6 +322,44 @@ pub enum Refusal {
         /// Its type.
         kind: String,
     },
+    /// Going without approval is not for this.
+    #[error("{number}.a{n} cannot go without approval: {why}")]
+    Glass {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+        /// Why.
+        why: String,
+    },
+    /// Something was done without approval, and nobody else has looked at it.
+    #[error("`{by}` executed {number}.a{n} without approval, and nobody else has reviewed that")]
+    ReviewOpen {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+        /// Who.
+        by: String,
+    },
+    /// Nothing was done without approval, or it was reviewed.
+    #[error("action {number}.a{n} has nothing to review")]
+    NothingToReview {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+    },
+    /// Nobody reviews what they did themselves.
+    #[error("`{who}` proposed or executed {number}.a{n} and may not review it")]
+    OwnReview {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+        /// Who.
+        who: String,
+    },
     /// Too few approvals stand.
     #[error("action {number}.a{n} is {status}: {have} of {need} approvals stand")]
     NotAllowed {
@@ -396,6 +434,14 @@ impl Refusal {
                 "Let the approver make and sign a new text. If the record holds events from the future, look at this machine's clock first."
                     .to_owned()
             }
+            Self::Glass { number, n, .. } => format!("Have it approved: `blotter approve {number}.a{n}`."),
+            Self::ReviewOpen { number, n, .. } => {
+                format!(
+                    "Somebody else types `blotter review {number}.a{n} --comment \"…\"`. Until then: `blotter mitigate -i {number} --reason \"…\"`."
+                )
+            }
+            Self::NothingToReview { number, n } => format!("See what was done with `blotter show {number}.a{n}`."),
+            Self::OwnReview { number, n, .. } => format!("Let another person type `blotter review {number}.a{n} --comment \"…\"`."),
             Self::NotAllowed { number, n, from, .. } => ask(from, *number, *n),
         }
     }

@@ -80,7 +80,7 @@ fn approval(s: &Story, approver: &str) -> Approve {
 }
 
 fn start() -> Command {
-    Command::Start { n: 1, before: json!({}), source: Source::default() }
+    Command::Start { n: 1, before: json!({}), source: Source::default(), glass: None }
 }
 
 /// Opened and `a1` proposed by T-OPS; T-JOSH acts next.
