@@ -23,6 +23,7 @@ use crate::store::Store;
 
 pub mod approval;
 mod execute;
+pub mod glass;
 mod look;
 mod resolve;
 #[cfg(test)]

@@ -78,6 +78,7 @@ commands! {
     deny::Deny,
     revoke::Revoke,
     execute::Execute,
+    review::Review,
     mitigate::Mitigate,
     followup::Followup,
     resolve::Resolve,

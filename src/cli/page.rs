@@ -257,6 +257,18 @@ fn action(ui: &Ui, a: &Action, v: &View) -> String {
         let until = if p.revoked { "revoked".to_owned() } else { format!("until {}", clock(p.expires_at)) };
         out.push_str(&format!("; approved by {} ({how}, {until})", plain(&p.approver)));
     }
+    if let Some(b) = &a.bypass {
+        let state = match &b.review {
+            Some((_, by, _, said)) => {
+                format!("break-glass by {}: {}; reviewed by {}: {}", plain(&b.by), plain(&b.reason), plain(by), plain(said))
+            }
+            None => {
+                let text = format!("BREAK-GLASS by {}, not reviewed, due {}", plain(&b.by), b.review_by.to_seconds());
+                format!("{}: {}", ui.paint(Tone::Bad, &text), plain(&b.reason))
+            }
+        };
+        out.push_str(&format!("\n     {state}"));
+    }
     if let Some(e) = &a.executor {
         out.push_str(&format!("; executed by {}", plain(e)));
     }

@@ -105,6 +105,32 @@ pub fn people<'a>(approvals: impl Iterator<Item = &'a Approval>) -> u64 {
     groups.len() as u64
 }
 
+/// An operator's going without approval, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bypass {
+    /// Sequence number of the event.
+    pub seq: u64,
+    /// Person id of the operator.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// By when somebody else has to have looked at it.
+    pub review_by: Timestamp,
+    /// The signed text and signature.
+    pub signature: Value,
+    /// Somebody else's look at it: sequence number, person id, when, and what they say.
+    pub review: Option<(u64, String, Timestamp, String)>,
+}
+
+impl Bypass {
+    /// True when `id` is the operator, under whatever name.
+    pub fn is_by(&self, id: &str) -> bool {
+        self.by == id || Signed::read(&self.signature).is_some_and(|s| s.persons.iter().any(|p| p == id))
+    }
+}
+
 /// What was recorded last about how an action went.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
@@ -205,6 +231,8 @@ pub struct Action {
     pub proposed_at: Timestamp,
     /// Approvals in order.
     pub approvals: Vec<Approval>,
+    /// The operator went without approval.
+    pub bypass: Option<Bypass>,
     /// Person who executed it.
     pub executor: Option<String>,
     /// When it was started.
@@ -240,6 +268,11 @@ impl Action {
             Progress::Waiting if self.approvals.iter().any(|a| !a.revoked && now >= a.expires_at) => ActionStatus::Expired,
             Progress::Waiting => ActionStatus::Proposed,
         }
+    }
+
+    /// True while what was done without approval waits for somebody else's look.
+    pub fn is_unreviewed(&self) -> bool {
+        self.bypass.as_ref().is_some_and(|b| b.review.is_none())
     }
 
     /// True once nothing more can happen to it.

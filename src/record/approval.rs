@@ -1,4 +1,5 @@
-//! The text that an approver signs, `blotter-approval-v1`: one line a value, always in the same order.
+//! The text that an approver signs, `blotter-approval-v1`: one line a value, always in the same order. Who breaks the glass,
+//! and who reviews that, sign the same lines under another first one, so that none can stand for another.
 //!
 //! It is written in one form only, so that reading it and writing it again gives the same bytes; nothing in it hides or
 //! moves a terminal. Knows no keys and no signatures.
@@ -13,8 +14,28 @@ use super::id::{Hash, IncidentId};
 use super::incident::{Head, Incident};
 use super::time::Timestamp;
 
-/// The first line of the text.
-const FIRST: &str = "blotter-approval-v1";
+/// What a signed text is good for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextKind {
+    /// Allows an action.
+    Approval,
+    /// Goes without approval, in the operator's own name.
+    BreakGlass,
+    /// Says that somebody else has looked at what was done without approval.
+    Review,
+}
+
+impl TextKind {
+    /// The first line of the text.
+    pub fn first(self) -> &'static str {
+        match self {
+            Self::Approval => "blotter-approval-v1",
+            Self::BreakGlass => "blotter-break-glass-v1",
+            Self::Review => "blotter-review-v1",
+        }
+    }
+}
+
 /// The names of the lines after the first, in order.
 const FIELDS: [&str; 12] = [
     "ledger",
@@ -38,6 +59,8 @@ pub const LONGEST: usize = 64 * 1024;
 /// What an approver allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ApprovalText {
+    /// What the text is good for.
+    pub kind: TextKind,
     /// The ledger's id.
     pub ledger: String,
     /// The incident's number.
@@ -83,9 +106,10 @@ pub struct TextFault {
 }
 
 impl ApprovalText {
-    /// The text for an action as it is recorded.
+    /// The text that allows an action as it is recorded.
     pub fn of(ledger: &str, incident: &Incident, action: &Action, head: Head, approver: &str, expires_at: Timestamp) -> Self {
         Self {
+            kind: TextKind::Approval,
             ledger: ledger.to_owned(),
             number: incident.number,
             incident: incident.id,
@@ -135,7 +159,7 @@ impl ApprovalText {
 
     /// The bytes that are signed.
     pub fn render(&self) -> String {
-        let mut out = format!("{FIRST}\n");
+        let mut out = format!("{}\n", self.kind.first());
         for (name, value) in self.lines() {
             let _ = if value.is_empty() { writeln!(out, "{name}:") } else { writeln!(out, "{name}: {value}") };
         }
@@ -152,9 +176,10 @@ impl ApprovalText {
             return fault(1, "the text is too long to be an approval");
         }
         let mut lines = text.split('\n');
-        if lines.next() != Some(FIRST) {
+        let first = lines.next();
+        let Some(kind) = [TextKind::Approval, TextKind::BreakGlass, TextKind::Review].into_iter().find(|k| first == Some(k.first())) else {
             return fault(1, "this is no `blotter-approval-v1`");
-        }
+        };
         let mut values: Vec<String> = Vec::new();
         for (i, name) in FIELDS.iter().enumerate() {
             let line = lines.next().unwrap_or_default();
@@ -165,7 +190,7 @@ impl ApprovalText {
             };
             values.push(value.to_owned());
         }
-        let read = Fields(&values).read()?;
+        let read = Fields(&values).read(kind)?;
         let again = read.render();
         if again != text {
             let same = again.split('\n').zip(text.split('\n')).take_while(|(a, b)| a == b).count();
@@ -176,6 +201,9 @@ impl ApprovalText {
 
     /// The first value in which `other` differs, with both; expiry and comment are the approver's own.
     pub fn differs(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        if self.kind != other.kind {
+            return Some(("first line", self.kind.first().to_owned(), other.kind.first().to_owned()));
+        }
         let own = ["expires", "comment"];
         let pairs = self.lines().into_iter().zip(other.lines());
         pairs.filter(|((name, _), _)| !own.contains(name)).find(|((_, a), (_, b))| a != b).map(|((name, a), (_, b))| (name, a, b))
@@ -209,7 +237,7 @@ impl Fields<'_> {
         self.raw(i).split_once(between).map_or_else(|| Self::fault(i, what), Ok)
     }
 
-    fn read(&self) -> Result<ApprovalText, TextFault> {
+    fn read(&self, kind: TextKind) -> Result<ApprovalText, TextFault> {
         let (number, incident) = self.pair(1, " ", "a number and an id")?;
         let (n, nonce) = self.pair(2, " ", "a number and a nonce")?;
         let (seq, head) = self.pair(6, " ", "a number and a hash")?;
@@ -217,6 +245,7 @@ impl Fields<'_> {
         let (from, allow_self) = from.strip_suffix(OWN).map_or((from, false), |f| (f, true));
         let from: Option<Vec<String>> = from.split(", ").map(unvisible).collect();
         Ok(ApprovalText {
+            kind,
             ledger: self.text(0)?,
             number: Self::parsed(1, number, "a number and an id")?,
             incident: IncidentId(Self::parsed(1, incident, "a number and an id")?),

@@ -409,6 +409,30 @@ fn rare() -> Vec<Facts> {
         IncidentHandedOff { to: text("T-ANA"), note: Some(text("prod is at 41")) }.into(),
         IncidentLinked { incident: Some(6), runbook: Some(text("INC-003")), reason: text("agents died at the same time") }.into(),
         ApprovalRevoked { n: 1, approver: text("T-JOSH"), reason: text("41 is not tested") }.into(),
+        ApprovalBypassed {
+            n: 1,
+            hash: proposed().hash,
+            by: text("T-OPS"),
+            reason: text("nobody answers, and the dashboard is dead"),
+            head_seq: 8,
+            head_hash: Hash::of(&[b"head"]),
+            severity: text("P0"),
+            expires_at: at("2026-03-22T02:30:00Z"),
+            review_by: at("2026-03-23T02:15:00Z"),
+            signature: signed("T-OPS", "break-glass").to_value().unwrap(),
+        }
+        .into(),
+        ApprovalReviewed {
+            n: 1,
+            hash: proposed().hash,
+            by: text("T-JOSH"),
+            comment: text("it was right, and I was on a plane"),
+            head_seq: 12,
+            head_hash: Hash::of(&[b"later"]),
+            expires_at: at("2026-03-22T09:30:00Z"),
+            signature: signed("T-JOSH", "review").to_value().unwrap(),
+        }
+        .into(),
         ActionDenied { n: 1, by: text("T-JOSH"), reason: text("wait for the logs") }.into(),
         ActionStale { n: 1, reason: text("prod moved to 43") }.into(),
         ActionFailed {

@@ -156,6 +156,8 @@ pub fn words(facts: &Facts) -> Vec<&str> {
         Facts::ActionProposed(x) => vec![&x.action, &x.text],
         Facts::ApprovalGranted(x) => x.comment.as_deref().into_iter().collect(),
         Facts::ApprovalRevoked(x) => vec![&x.reason],
+        Facts::ApprovalBypassed(x) => vec![&x.reason],
+        Facts::ApprovalReviewed(x) => vec![&x.comment],
         Facts::ActionDenied(x) => vec![&x.reason],
         Facts::ActionStale(x) => vec![&x.reason],
         Facts::ActionSucceeded(x) => vec![&x.text],
@@ -270,6 +272,10 @@ fn action_summary(facts: &Facts) -> String {
             with(head, ": ", x.comment.as_deref())
         }
         Facts::ApprovalRevoked(x) => format!("a{} approval of {} taken back: {}", x.n, x.approver, x.reason),
+        Facts::ApprovalBypassed(x) => {
+            format!("a{} BREAK-GLASS: {} goes without approval, to be reviewed by {}: {}", x.n, x.by, x.review_by.to_seconds(), x.reason)
+        }
+        Facts::ApprovalReviewed(x) => format!("a{} break-glass reviewed by {}: {}", x.n, x.by, x.comment),
         Facts::ActionDenied(x) => format!("a{} denied by {}: {}", x.n, x.by, x.reason),
         Facts::ActionStale(x) => format!("a{} stale: {}", x.n, x.reason),
         Facts::ActionStarted(x) => format!("a{} started by {}", x.n, x.executor),

@@ -8,11 +8,12 @@ use super::{AppError, Ctx, ErrorKind, Picked, current, find, would};
 use crate::app::change::{Changed, fold};
 use crate::app::{escalation, signing};
 use crate::record::action::{Action, Approval};
-use crate::record::approval::{ApprovalText, LONGEST, Signed};
+use crate::record::approval::{ApprovalText, LONGEST, Signed, TextKind};
 use crate::record::event::{Event, Facts, SignersChanged};
 use crate::record::id::{Hash, StreamId};
 use crate::record::incident::Incident;
 use crate::record::incident::decide::{Approve, Asked, Command, decide};
+use crate::record::time::Timestamp;
 use crate::redact::Counts;
 use crate::sign::sshsig::{Key, check};
 use crate::sign::{APPROVAL, sshsig};
@@ -98,7 +99,7 @@ fn command(text: &ApprovalText, signed: Signed) -> Approve {
 }
 
 /// What stands for a signature until there is one.
-fn signed_by(ctx: &Ctx, text: &ApprovalText, approver: &str) -> Signed {
+pub(super) fn signed_by(ctx: &Ctx, text: &ApprovalText, approver: &str) -> Signed {
     let principal = signing::principal(&ctx.config, approver);
     let persons = signing::same_person(&ctx.config, &crate::sign::signers::Signers::default(), None, approver).into_iter().collect();
     Signed {
@@ -131,17 +132,32 @@ pub async fn sign(ctx: &Ctx, text: &ApprovalText, key: Option<&Path>, tell: &(dy
     }
 }
 
-/// Takes a signed text into the record, once everything in it was checked.
+/// A signed text in which everything was checked but what the record is to decide.
+pub(super) struct Attested {
+    /// What it says.
+    pub(super) text: ApprovalText,
+    /// What the event keeps of it.
+    pub(super) signed: Signed,
+    /// The list that it was checked against.
+    pub(super) list: SignersChanged,
+}
+
+/// Checks a signed text: that it is of this action as it is recorded, and that its key is that of whom it names.
 ///
 /// # Errors
-/// The text is not of this action as it is recorded, the signature does not hold, its key is not the approver's, or the
-/// record refuses it.
-pub fn grant(ctx: &Ctx, store: &mut Store, picked: &Picked, n: u64, text: &str, armored: &str) -> Result<Granted, AppError> {
+/// It is not, or the list of signers cannot be used.
+pub(super) fn attest(
+    ctx: &Ctx,
+    store: &Store,
+    picked: &Picked,
+    n: u64,
+    kind: TextKind,
+    (text, armored): (&str, &str),
+) -> Result<Attested, AppError> {
     let read = read(text)?;
     let incident = current(store, picked)?;
     let action = find(&incident, n)?;
-    let ledger = store.ledger().id.clone();
-    same(&ledger, &incident, action, &read).map_err(|why| AppError::refused(why).hint(another(incident.number, n)))?;
+    same(&store.ledger().id, &incident, action, kind, &read).map_err(|why| AppError::refused(why).hint(another(incident.number, n)))?;
     if let Some(c) = &read.comment
         && ctx.redactor()?.redact_text(c, &mut Counts::new()) != *c
     {
@@ -163,14 +179,39 @@ pub fn grant(ctx: &Ctx, store: &mut Store, picked: &Picked, n: u64, text: &str, 
         persons: signing::same_person(&ctx.config, &listed.signers, Some(&key), &read.approver).into_iter().collect(),
         signers: listed.hash,
     };
-    let key = signed.key.clone();
     let list = SignersChanged { hash: listed.hash, content: listed.text, principals: signing::principals(&ctx.config) };
+    Ok(Attested { text: read, signed, list })
+}
+
+/// Takes a signed text into the record, once everything in it was checked.
+///
+/// # Errors
+/// The text is not of this action as it is recorded, the signature does not hold, its key is not the approver's, or the
+/// record refuses it.
+pub fn grant(ctx: &Ctx, store: &mut Store, picked: &Picked, n: u64, text: &str, armored: &str) -> Result<Granted, AppError> {
+    let Attested { text: read, signed, list } = attest(ctx, store, picked, n, TextKind::Approval, (text, armored))?;
+    let key = signed.key.clone();
+    let (approver, command) = (read.approver.clone(), Command::Approve(command(&read, signed)));
+    let (events, signers_changed) = enter(ctx, store, picked, command, list)?;
+    let changed = Changed { id: picked.brief.id, number: picked.brief.number, events };
+    Ok(Granted { changed, n, approver, key, signers_changed })
+}
+
+/// Appends what comes of a command that rests on a signature, behind the list of signers where that is a new one.
+pub(super) fn enter(
+    ctx: &Ctx,
+    store: &mut Store,
+    picked: &Picked,
+    command: Command,
+    list: SignersChanged,
+) -> Result<(Vec<Event>, bool), AppError> {
+    let ledger = store.ledger().id.clone();
     let stream = StreamId::incident(picked.brief.id);
-    let running = store.is_executing();
+    let running = !matches!(command, Command::Start { .. }) && store.is_executing();
     let mut events = store.append(|tx| {
         let before = tx.load(&stream)?;
         let asked = Asked { actor: &ctx.actor, now: ctx.now(), ledger: &ledger, running };
-        let facts = decide(&fold(&before)?, &before, &asked, Command::Approve(command(&read, signed)))?;
+        let facts = decide(&fold(&before)?, &before, &asked, command)?;
         let known = tx.load(&StreamId::ledger())?;
         let is_new = known.iter().rev().find_map(signers_of).is_none_or(|last| *last != list);
         let first = is_new.then(|| ctx.event(StreamId::ledger(), list, None));
@@ -180,8 +221,7 @@ pub fn grant(ctx: &Ctx, store: &mut Store, picked: &Picked, n: u64, text: &str, 
     let signers_changed = events.iter().any(|e| signers_of(e).is_some());
     events.retain(|e| signers_of(e).is_none());
     events.extend(escalation::record_due(ctx, store, picked.brief.id)?);
-    let changed = Changed { id: picked.brief.id, number: picked.brief.number, events };
-    Ok(Granted { changed, n, approver: read.approver, key, signers_changed })
+    Ok((events, signers_changed))
 }
 
 fn signers_of(e: &Event) -> Option<&SignersChanged> {
@@ -211,12 +251,13 @@ pub fn read(text: &str) -> Result<ApprovalText, AppError> {
 }
 
 /// Compares what a text says with the record; the head and what hangs on it is for the record to judge.
-fn same(ledger: &str, incident: &Incident, action: &Action, text: &ApprovalText) -> Result<(), String> {
+fn same(ledger: &str, incident: &Incident, action: &Action, kind: TextKind, text: &ApprovalText) -> Result<(), String> {
     let own = ApprovalText::of(ledger, incident, action, text.head, &text.approver, text.expires_at);
-    match own.differs(text) {
+    match (ApprovalText { kind, ..own }).differs(text) {
         None => Ok(()),
         Some((name, here, there)) => {
             let what = match name {
+                "first line" => "another use",
                 "ledger" => "another ledger",
                 "incident" => "another incident",
                 "action" => "another action",
@@ -240,12 +281,38 @@ pub(in crate::app) fn recheck(
     a: &Approval,
 ) -> Result<(Signed, Key), String> {
     let signed = a.signed().ok_or("it is not signed")?;
+    let said = Said { by: &a.approver, expires_at: a.expires_at, head_seq: a.head_seq, comment: a.comment.as_deref() };
+    let key = holds(ledger, incident, events, action, TextKind::Approval, &signed, &said)?;
+    Ok((signed, key))
+}
+
+/// What an event says beside the signed text, to be compared with it.
+pub(in crate::app) struct Said<'a> {
+    pub(in crate::app) by: &'a str,
+    pub(in crate::app) expires_at: Timestamp,
+    pub(in crate::app) head_seq: u64,
+    pub(in crate::app) comment: Option<&'a str>,
+}
+
+/// Checks a recorded signature of any kind against the record as it was; gives the key that made it.
+///
+/// # Errors
+/// What does not fit, on one line.
+pub(in crate::app) fn holds(
+    ledger: &str,
+    incident: &Incident,
+    events: &[Event],
+    action: &Action,
+    kind: TextKind,
+    signed: &Signed,
+    said: &Said<'_>,
+) -> Result<Key, String> {
     let text = ApprovalText::parse(&signed.text).map_err(|e| format!("its text is not in the one form ({e})"))?;
-    same(ledger, incident, action, &text)?;
+    same(ledger, incident, action, kind, &text)?;
     if !events.iter().any(|e| e.header.seq == text.head.seq && e.hash == text.head.hash) {
         return Err(format!("the record has no event {} with the hash that was signed", text.head.seq));
     }
-    let recorded = (a.approver.as_str(), a.expires_at, a.head_seq, a.comment.as_deref());
+    let recorded = (said.by, said.expires_at, said.head_seq, said.comment);
     if recorded != (text.approver.as_str(), text.expires_at, text.head.seq, text.comment.as_deref()) {
         return Err("what is recorded of it is not what was signed".to_owned());
     }
@@ -253,7 +320,7 @@ pub(in crate::app) fn recheck(
     if key.fingerprint() != signed.key || key.line() != signed.public {
         return Err(format!("it names the key {}, and {} signed it", signed.key, key.fingerprint()));
     }
-    Ok((signed, key))
+    Ok(key)
 }
 
 /// Checks every standing approval of an action once more, against the list of signers as it is now.

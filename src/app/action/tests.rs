@@ -22,6 +22,7 @@ use crate::simulator::Simulator;
 mod advice;
 mod attack;
 mod gate;
+mod glass;
 mod kinds;
 mod unknown;
 

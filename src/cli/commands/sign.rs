@@ -11,7 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::ui::{Tone, Ui, plain};
-use crate::record::approval::ApprovalText;
+use crate::record::approval::{ApprovalText, TextKind};
 use crate::record::time::human_span;
 
 /// Sign an approval that `approve --print` wrote on another machine
@@ -35,6 +35,10 @@ pub struct Args {
 /// The file is no such text, it has lapsed, or nothing was signed.
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let text = approval::read_text(&args.file)?;
+    if text.kind != TextKind::Approval {
+        let what = text.kind.first();
+        return Err(AppError::refused(format!("this is no approval but a `{what}`, which nobody signs for another machine")).into());
+    }
     let left = text.expires_at.since(ctx.now());
     if left <= 0 {
         return Err(AppError::refused(format!("this request lapsed at {} UTC", text.expires_at.to_seconds()))

@@ -82,6 +82,7 @@ fn a_difference_is_named_with_both_values() {
     let a = text();
     assert_eq!(a.differs(&ApprovalText { comment: None, expires_at: at("2026-03-22T02:20:00Z"), ..a.clone() }), None);
     let cases = [
+        (ApprovalText { kind: TextKind::Review, ..a.clone() }, "first line"),
         (ApprovalText { ledger: "x".to_owned(), ..a.clone() }, "ledger"),
         (ApprovalText { number: 8, ..a.clone() }, "incident"),
         (ApprovalText { n: 2, ..a.clone() }, "action"),

@@ -106,6 +106,10 @@ facts! {
     ApprovalGranted = "approval.granted",
     /// A person took an approval back.
     ApprovalRevoked = "approval.revoked",
+    /// The operator went without approval, as the runbook allows for the worst nights.
+    ApprovalBypassed = "approval.bypassed",
+    /// Somebody else has looked at what was done without approval.
+    ApprovalReviewed = "approval.reviewed",
     /// A person refused a proposed change.
     ActionDenied = "action.denied",
     /// The world moved away from what was approved.
@@ -453,6 +457,52 @@ pub struct ApprovalRevoked {
     pub approver: String,
     /// Why.
     pub reason: String,
+}
+
+/// See [`Facts::ApprovalBypassed`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalBypassed {
+    /// Number of the action.
+    pub n: u64,
+    /// Hash of the action.
+    pub hash: Hash,
+    /// Person id of the operator.
+    pub by: String,
+    /// Why there was no time.
+    pub reason: String,
+    /// The incident's head that the operator saw.
+    pub head_seq: u64,
+    /// Hash of that head.
+    pub head_hash: Hash,
+    /// The incident's severity at the time, at which the runbook allows it.
+    pub severity: String,
+    /// When the signed text lapses.
+    pub expires_at: Timestamp,
+    /// By when somebody else has to have looked at it.
+    pub review_by: Timestamp,
+    /// The signed text and signature.
+    pub signature: Value,
+}
+
+/// See [`Facts::ApprovalReviewed`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalReviewed {
+    /// Number of the action.
+    pub n: u64,
+    /// Hash of the action.
+    pub hash: Hash,
+    /// Person id of the reviewer.
+    pub by: String,
+    /// What they say about it.
+    pub comment: String,
+    /// The incident's head that the reviewer saw.
+    pub head_seq: u64,
+    /// Hash of that head.
+    pub head_hash: Hash,
+    /// When the signed text lapses.
+    pub expires_at: Timestamp,
+    /// The signed text and signature.
+    pub signature: Value,
 }
 
 /// See [`Facts::ActionDenied`].

@@ -32,6 +32,8 @@ const FROZEN: &[(&str, &str)] = &[
     frozen!("action.proposed"),
     frozen!("approval.granted"),
     frozen!("approval.revoked"),
+    frozen!("approval.bypassed"),
+    frozen!("approval.reviewed"),
     frozen!("action.denied"),
     frozen!("action.stale"),
     frozen!("action.started"),

@@ -10,6 +10,7 @@ use crate::record::incident::Head;
 use crate::record::observation::Source;
 use crate::record::time::Timestamp;
 
+use super::glass::Glass;
 use super::{Case, Refusal, one, says};
 
 /// What may happen between an approval and the call without making the approval stale.
@@ -75,7 +76,7 @@ pub fn moved(events: &[Event], n: u64, head_seq: u64) -> Option<&Event> {
 }
 
 impl<'a> Case<'a> {
-    fn action(&self, n: u64) -> Result<&'a Action, Refusal> {
+    pub(super) fn action(&self, n: u64) -> Result<&'a Action, Refusal> {
         self.incident.action(n).ok_or_else(|| self.no_such(format!("action a{n}")))
     }
 
@@ -84,7 +85,7 @@ impl<'a> Case<'a> {
     }
 
     /// The time by which approvals lapse: a clock that was set back does not bring one to life again.
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.events.iter().map(|e| e.header.at).fold(self.asked.now, Timestamp::max)
     }
 
@@ -92,7 +93,7 @@ impl<'a> Case<'a> {
         Refusal::WrongStatus { number: self.incident.number, n: action.n, status: self.status(action), verb }
     }
 
-    fn person(&self, verb: &'static str) -> Result<&'a str, Refusal> {
+    pub(super) fn person(&self, verb: &'static str) -> Result<&'a str, Refusal> {
         let actor = self.asked.actor;
         if actor.is_person { Ok(&actor.name) } else { Err(Refusal::NotAPerson { name: actor.name.clone(), verb }) }
     }
@@ -187,7 +188,7 @@ impl<'a> Case<'a> {
     }
 
     /// The hash named must be the stored one, and the stored one must be that of what is stored.
-    fn same_action(&self, action: &Action, given: Hash) -> Result<(), Refusal> {
+    pub(super) fn same_action(&self, action: &Action, given: Hash) -> Result<(), Refusal> {
         let (ledger, id) = (self.asked.ledger, self.incident.id);
         let stored = action_hash(ledger, id, &action.kind, &action.arguments, &action.text, action.runbook, &action.nonce);
         if given == stored && action.hash == stored {
@@ -198,7 +199,7 @@ impl<'a> Case<'a> {
     }
 
     /// The head named must be one of this stream, not before the proposal, with nothing of weight after it.
-    fn seen(&self, action: &Action, head: Head) -> Result<(), Refusal> {
+    pub(super) fn seen(&self, action: &Action, head: Head) -> Result<(), Refusal> {
         let (number, n) = (self.incident.number, action.n);
         let known = self.events.iter().any(|e| e.header.seq == head.seq && e.hash == head.hash);
         if !known || head.seq < action.seq {
@@ -233,16 +234,19 @@ impl<'a> Case<'a> {
         one(ApprovalRevoked { n, approver: who.to_owned(), reason })
     }
 
-    pub(super) fn start(&self, n: u64, before: Value, source: Source) -> Result<Vec<Facts>, Refusal> {
+    pub(super) fn start(&self, n: u64, before: Value, source: Source, glass: Option<Box<Glass>>) -> Result<Vec<Facts>, Refusal> {
         self.active()?;
         let action = self.action(n)?;
         let executor = self.person("execute")?;
         self.waiting(n, "executed")?;
         self.same_action(action, action.hash)?;
-        if !action.rule.none {
-            self.enough(action, executor)?;
+        let started = ActionStarted { n, hash: action.hash, executor: executor.to_owned(), before, source }.into();
+        match glass {
+            Some(glass) => return Ok(vec![self.bypass(action, executor, *glass)?.into(), started]),
+            None if action.rule.none => {}
+            None => self.enough(action, executor)?,
         }
-        one(ActionStarted { n, hash: action.hash, executor: executor.to_owned(), before, source })
+        Ok(vec![started])
     }
 
     /// Enough different persons other than the executor allow it, from a head that still holds.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::record::action::ActionStatus;
+use crate::record::approval::Signed;
 use crate::record::event::*;
 use crate::record::id::Hash;
 use crate::record::incident::{Head, Status};
@@ -79,7 +80,7 @@ fn approval(s: &Story, approver: &str) -> Approve {
 }
 
 fn start() -> Command {
-    Command::Start { n: 1, before: json!({}), source: Source::default() }
+    Command::Start { n: 1, before: json!({}), source: Source::default(), glass: None }
 }
 
 /// Opened and `a1` proposed by T-OPS; T-JOSH acts next.
@@ -416,7 +417,10 @@ fn approved_by_the_right_person_who_is_not_the_proposer() {
     s.by("T-OPS");
     assert_eq!(
         said(s.ask(Command::Approve(approval(&s, "T-OPS")))),
-        ("`T-OPS` may not approve 7.a1".to_owned(), "Ask T-JOSH; they type `blotter approve 7.a1`.".to_owned(),)
+        (
+            "`T-OPS` may not approve 7.a1".to_owned(),
+            "Ask T-JOSH; they type `blotter approve 7.a1`, or sign elsewhere what `blotter approve 7.a1 --print` writes.".to_owned(),
+        )
     );
     s.by("T-JOSH");
     let Facts::ApprovalGranted(x) = &s.ask(Command::Approve(approval(&s, "T-JOSH"))).unwrap()[0] else { panic!() };
@@ -439,6 +443,44 @@ fn a_signed_approval_may_be_entered_by_anybody() {
         "the approval's end 2026-03-22T02:14:00.000Z is not within 900 seconds from now"
     );
     assert!(s.ask(Command::Approve(signed(s.now.plus_millis(900_001)))).is_err());
+}
+
+#[test]
+fn a_quorum_counts_people_not_ids_and_not_keys() {
+    let two = ApprovalRule { from: ["T-JOSH", "T-JO", "T-ANN"].map(str::to_owned).to_vec(), min: 2, ..rule() };
+    let mut s = Story::opened();
+    s.carry_out(Command::Propose(Proposal { rule: two, ..plan() })).unwrap();
+    let by = |s: &Story, who: &str, change: &dyn Fn(&mut Signed)| {
+        let mut a = approval(s, who);
+        change(&mut a.signed);
+        Command::Approve(a)
+    };
+    let first = by(&s, "T-JOSH", &|_| {});
+    s.carry_out(first).unwrap();
+    let two_ids = by(&s, "T-JO", &|x| x.persons = vec!["T-JO".to_owned(), "T-JOSH".to_owned()]);
+    assert!(refused(s.ask(two_ids)).starts_with("`T-JO` has approved 7.a1 already"));
+    for same in [&(|x: &mut Signed| x.key = "SHA256:of-T-JOSH".to_owned()) as &dyn Fn(&mut Signed), &|x| x.principal = "T-JOSH".to_owned()]
+    {
+        let mut other = s.clone();
+        other.after(1).carry_out(by(&s, "T-JO", same)).unwrap();
+        other.by("T-OPS");
+        assert_eq!(refused(other.ask(start())), "action 7.a1 is proposed: 1 of 2 approvals stand");
+    }
+    let second = by(&s, "T-ANN", &|_| {});
+    s.carry_out(second).unwrap();
+    s.by("T-OPS");
+    assert!(s.ask(start()).is_ok());
+    s.by("T-ANN");
+    assert_eq!(refused(s.ask(start())), "`T-ANN` approved 7.a1 and may not execute it");
+}
+
+#[test]
+fn an_unsigned_approval_of_an_older_ledger_is_worth_nothing() {
+    let mut s = waiting();
+    let head = s.head();
+    s.add(ApprovalGranted { signature: None, ..crate::record::testing::granted(&proposed(), "T-JOSH", head, s.now) });
+    s.by("T-OPS");
+    assert_eq!(refused(s.ask(start())), "action 7.a1 is proposed: 0 of 1 approvals stand");
 }
 
 #[test]
@@ -519,7 +561,10 @@ fn started_only_when_allowed_and_only_once() {
     let s = waiting();
     assert_eq!(
         said(s.ask(start())),
-        ("action 7.a1 is proposed: 0 of 1 approvals stand".to_owned(), "Ask T-JOSH; they type `blotter approve 7.a1`.".to_owned(),)
+        (
+            "action 7.a1 is proposed: 0 of 1 approvals stand".to_owned(),
+            "Ask T-JOSH; they type `blotter approve 7.a1`, or sign elsewhere what `blotter approve 7.a1 --print` writes.".to_owned(),
+        )
     );
     let mut s = approved();
     let Facts::ActionStarted(x) = &s.ask(start()).unwrap()[0] else { panic!() };
