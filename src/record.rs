@@ -7,6 +7,7 @@ pub mod actor;
 pub mod brief;
 pub mod chain;
 pub mod deploy;
+pub mod erasure;
 pub mod event;
 pub mod id;
 pub mod incident;

@@ -82,6 +82,7 @@ commands! {
     resolve::Resolve,
     dismiss::Dismiss,
     reopen::Reopen,
+    erase::Erase,
     show::Show,
     list::List,
     search::Search,
