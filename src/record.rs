@@ -8,6 +8,7 @@ pub mod approval;
 pub mod brief;
 pub mod chain;
 pub mod deploy;
+pub mod erasure;
 pub mod event;
 pub mod id;
 pub mod incident;

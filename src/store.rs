@@ -40,7 +40,7 @@ pub use export::Exported;
 pub use lock::ExecutionLock;
 pub use read::{Filter, SeriesInfo};
 pub use search::{Found, INDEXED, MARKS};
-pub use verify::{Compared, Outside, Problem, VerifyReport};
+pub use verify::{Compared, Erasure, Outside, Problem, VerifyReport};
 
 /// What a store is opened for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -84,6 +84,7 @@ commands! {
     resolve::Resolve,
     dismiss::Dismiss,
     reopen::Reopen,
+    erase::Erase,
     show::Show,
     list::List,
     search::Search,

@@ -462,6 +462,8 @@ fn rare() -> Vec<Facts> {
             blob: Some(Hash::of(&[b"blob"])),
             reason: text("held an address"),
             approved_by: vec![text("T-JOSH")],
+            asked_by: None,
+            signature: None,
         }
         .into(),
         SignersChanged {

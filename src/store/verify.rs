@@ -38,6 +38,23 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// Something that an event took out of the record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Erasure {
+    /// What is gone: stream and number of the event.
+    pub stream: String,
+    /// See `stream`.
+    pub seq: u64,
+    /// The type of that event, e.g. `note.added`.
+    pub kind: String,
+    /// By which event: stream and number.
+    pub by: (String, u64),
+    /// Who allowed it.
+    pub approved_by: Vec<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// A checkpoint from elsewhere, compared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Compared {
@@ -71,6 +88,10 @@ pub struct VerifyReport {
     pub root: Hash,
     /// Payloads that an event says were erased.
     pub erased: u64,
+    /// Each of them, in order.
+    pub erasures: Vec<Erasure>,
+    /// Pieces of evidence that are there, byte for byte.
+    pub held: u64,
     /// Everything that is wrong, at most [`VerifyReport::MOST`] of it.
     pub problems: Vec<Problem>,
     /// What is as it may be and yet should be known, e.g. that checkpoints from before the ledger had a key are not

@@ -4,6 +4,7 @@ mod attacks;
 mod bad_input;
 mod dependencies;
 mod drills;
+mod erasing;
 mod harness;
 mod help;
 mod iam;

@@ -12,7 +12,8 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::ui::{Tone, Ui, plain};
-use crate::store::Compared;
+use crate::record::id::StreamId;
+use crate::store::{Compared, Store};
 
 /// Check every chain, hash, blob and signature of the ledger
 ///
@@ -60,7 +61,12 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
             .collect();
         let doc = json!({
             "v": V, "ok": ok, "events": report.events, "streams": report.streams, "root": report.root.to_string(),
-            "erased": report.erased, "problems": problems, "notes": report.notes,
+            "erased": report.erased, "held": report.held,
+            "erasures": report.erasures.iter().map(|e| json!({
+                "event": name(&store, &e.stream, e.seq), "type": e.kind, "by": name(&store, &e.by.0, e.by.1),
+                "approved_by": e.approved_by, "reason": e.reason,
+            })).collect::<Vec<_>>(),
+            "problems": problems, "notes": report.notes,
             "checkpoints": report.compared.iter().map(|c| json!({
                 "place": c.place, "size": c.size, "root": c.root.to_string(), "holds": c.holds, "signed": c.signed,
             })).collect::<Vec<_>>(),
@@ -81,11 +87,18 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         for line in held(&report.compared) {
             ui.line(&format!("{} {}", ui.paint(Tone::Good, "HOLDS"), plain(&line)))?;
         }
+        for e in &report.erasures {
+            let allowed = if e.approved_by.is_empty() { String::new() } else { format!(", allowed by {}", e.approved_by.join(", ")) };
+            let (what, by) = (name(&store, &e.stream, e.seq), name(&store, &e.by.0, e.by.1));
+            let line = format!("{what} ({}) by {by}{allowed}: {}", e.kind, e.reason);
+            ui.line(&format!("{} {}", ui.paint(Tone::Dim, "ERASED"), plain(&line)))?;
+        }
         for note in &report.notes {
             ui.line(&format!("{} {}", ui.paint(Tone::Dim, "NOTE"), plain(note)))?;
         }
         let erased = if report.erased > 0 { format!(", {} erased", report.erased) } else { String::new() };
-        let counts = format!("{} events in {} streams{erased}, root {}", report.events, report.streams, report.root);
+        let held = if report.held > 0 { format!(", {} pieces of evidence held", report.held) } else { String::new() };
+        let counts = format!("{} events in {} streams{held}{erased}, root {}", report.events, report.streams, report.root);
         let word = if ok { ui.paint(Tone::Good, "OK") } else { ui.paint(Tone::Bad, &format!("{count} PROBLEMS")) };
         ui.line(&format!("{word}  {counts}"))?;
     }
@@ -106,4 +119,13 @@ fn held(compared: &[Compared]) -> Vec<String> {
         format!("{file}: {which} over {} events{signed}", c.size)
     };
     files.into_iter().map(line).collect()
+}
+
+/// An event as people name it: `7.12`.
+fn name(store: &Store, stream: &str, seq: u64) -> String {
+    let id = stream.parse::<StreamId>().ok().and_then(|s| s.as_incident());
+    match id.and_then(|id| store.brief(id).ok().flatten()) {
+        Some(brief) => format!("{}.{seq}", brief.number),
+        None => format!("{stream} {seq}"),
+    }
 }

@@ -691,6 +691,12 @@ pub struct PayloadErased {
     pub reason: String,
     /// Who allowed it.
     pub approved_by: Vec<String>,
+    /// Who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// The signed text and signature: `{"text","signature","key"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Value>,
 }
 
 /// Whether a version is known to work.

@@ -171,6 +171,8 @@ fn erased_words_are_gone_from_the_file() {
             blob,
             reason: "a name".to_owned(),
             approved_by: vec!["T-JOSH".to_owned()],
+            asked_by: None,
+            signature: None,
         });
     }
     l.store.scrub().unwrap();

@@ -115,6 +115,8 @@ fn what_was_erased_is_missing_with_a_reason() {
         blob: crate::store::projection::blob(&event.facts).map(|b| b.digest),
         reason: "an \"address\"".to_owned(),
         approved_by: vec!["T-JOSH".to_owned()],
+        asked_by: None,
+        signature: None,
     };
     record(&mut store, vec![new(&StreamId::ledger(), erased)]);
     drop(store);

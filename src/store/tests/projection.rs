@@ -51,6 +51,8 @@ fn erasure(events: &mut Vec<Event>, which: &prop::sample::Index) -> Option<NewEv
             blob: projection::blob(&event.facts).map(|b| b.digest),
             reason: "held an address".to_owned(),
             approved_by: vec!["T-JOSH".to_owned()],
+            asked_by: None,
+            signature: None,
         },
     ))
 }

@@ -9,7 +9,7 @@ use super::derived::Derived;
 use super::outside::{Elsewhere, Outside};
 use super::row::Looked;
 use super::signed::Keys;
-use super::{Compared, Finding, Problem, VerifyReport};
+use super::{Compared, Erasure, Finding, Problem, VerifyReport};
 use crate::record::actor::Actor;
 use crate::record::brief::Brief;
 use crate::record::chain::{self, Checkpoint, Tree};
@@ -68,7 +68,7 @@ pub(super) struct Walk<'c> {
     /// Streams of which a payload is not as it was: nothing can be said of what follows from it.
     doubtful: HashSet<StreamId>,
     derived: Derived<'c>,
-    erased: u64,
+    erased: Vec<Erasure>,
     problems: Vec<Problem>,
     notes: Vec<String>,
     unlisted: u64,
@@ -99,7 +99,7 @@ impl<'c> Walk<'c> {
             broken: None,
             doubtful: HashSet::new(),
             derived: Derived::new(conn),
-            erased: 0,
+            erased: Vec::new(),
             problems: Vec::new(),
             notes: Vec::new(),
             unlisted: 0,
@@ -354,10 +354,20 @@ impl<'c> Walk<'c> {
     fn check_erasures(&mut self) {
         let (gone, erasures) = (std::mem::take(&mut self.gone), std::mem::take(&mut self.erasures));
         let blobs: HashSet<Hash> = erasures.iter().filter_map(|(_, _, e)| e.blob).collect();
-        let mut said: HashMap<(&StreamId, u64), &PayloadErased> = erasures.iter().map(|(_, _, e)| ((&e.stream, e.seq), e)).collect();
+        let mut said: HashMap<(&StreamId, u64), _> =
+            erasures.iter().map(|(stream, seq, e)| ((&e.stream, e.seq), (stream, *seq, e))).collect();
         for gone in &gone {
             match said.remove(&(&gone.stream, gone.seq)) {
-                Some(e) if e.payload == gone.payload && erase::ERASABLE.contains(&gone.kind.as_str()) => self.erased += 1,
+                Some((stream, seq, e)) if e.payload == gone.payload && erase::ERASABLE.contains(&gone.kind.as_str()) => {
+                    self.erased.push(Erasure {
+                        stream: gone.stream.to_string(),
+                        seq: gone.seq,
+                        kind: gone.kind.clone(),
+                        by: (stream.to_string(), seq),
+                        approved_by: e.approved_by.clone(),
+                        reason: e.reason.clone(),
+                    });
+                }
                 Some(_) => {
                     let detail = format!("`{}` was erased though it may not be", gone.kind);
                     self.problem("erasure", Some(gone.stream.as_str()), Some(gone.seq), detail);
@@ -369,7 +379,7 @@ impl<'c> Walk<'c> {
                 }
             }
         }
-        for e in said.into_values() {
+        for (_, _, e) in said.into_values() {
             let detail = "an event says that it was erased, but it is there".to_owned();
             self.problem("erasure", Some(e.stream.as_str()), Some(e.seq), detail);
         }
@@ -390,7 +400,9 @@ impl<'c> Walk<'c> {
             events: self.tree.size(),
             streams: self.streams.len() as u64,
             root: self.tree.root(),
-            erased: self.erased,
+            erased: self.erased.len() as u64,
+            erasures: self.erased,
+            held: self.sound_blobs.len() as u64,
             problems: self.problems,
             notes: self.notes,
             compared: self.compared,
