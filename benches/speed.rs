@@ -1,5 +1,6 @@
 //! How fast the record is kept, and how soon a page is answered, each as a ratio to a floor that was measured in
-//! the same minute. `cargo bench` prints one table and writes it as `target/bench/speed.json`.
+//! the same minute. `cargo bench` prints one table and writes it as `target/bench/speed.json`; `cargo bench -- PART…`
+//! measures only some of it: `append`, `grow`, `open`, `start`, `age`.
 #![expect(clippy::print_stdout, reason = "what it prints is all that it is for")]
 
 use std::collections::BTreeMap;
@@ -20,26 +21,36 @@ use uuid::Uuid;
 
 mod support;
 
-use support::{Done, Sample, Table, ms, process, syncs_per, time};
+use support::{Done, Sample, Table, age, ledger, ms, process, syncs_per, time};
 
 /// The slowest answer of the simulated stack; it makes every probe wait this long.
 const LATENCY: Duration = Duration::from_millis(200);
 
 fn main() -> Done<()> {
     let args: Vec<String> = std::env::args().collect();
-    // Called by itself under `strace`.
-    if let [_, what, n, path] = args.as_slice()
-        && what == "append"
-    {
-        let mut store = Store::open(Path::new(path), Access::Append)?;
-        return append_notes(&mut store, n.parse()?);
+    match args.get(1..).unwrap_or_default() {
+        // Called by itself under `strace`.
+        [what, n, path] if what == "append" => {
+            let mut store = Store::open(Path::new(path), Access::Append)?;
+            return append_notes(&mut store, n.parse()?);
+        }
+        // For a look at the large ledger by hand.
+        [what, incidents, events, path] if what == "generate" => {
+            let now = blotter::app::Clock::system().now();
+            return ledger::generate(Path::new(path), incidents.parse()?, events.parse()?, now);
+        }
+        _ => {}
     }
     let mut table = Table::default();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    appending(&mut table, dir.path())?;
-    growing(&mut table, dir.path())?;
-    opening(&mut table, dir.path())?;
-    starting(&mut table)?;
+    let parts: [(&str, fn(&mut Table, &Path) -> Done<()>); 5] =
+        [("append", appending), ("grow", growing), ("open", opening), ("start", starting), ("age", age::aging)];
+    let chosen: Vec<&String> = args.iter().skip(1).filter(|a| *a != "--bench").collect();
+    for (name, measure) in parts {
+        if chosen.is_empty() || chosen.iter().any(|c| *c == name) {
+            measure(&mut table, dir.path())?;
+        }
+    }
     print!("{}", table.text());
     println!("written to {}", table.write("speed")?.display());
     Ok(())
@@ -153,7 +164,7 @@ fn slowest_probe(shown: &Value) -> Done<f64> {
 }
 
 /// Start-up against a program that does nothing.
-fn starting(table: &mut Table) -> Done<()> {
+fn starting(table: &mut Table, _: &Path) -> Done<()> {
     let (mut ours, mut nothing, mut over) = (Sample::default(), Sample::default(), Sample::default());
     for _ in 0..60 {
         let (idle, _) = process(&mut Command::new("/bin/true"), &[0])?;
