@@ -217,7 +217,8 @@ fn tree(condition: &Condition, facts: &Facts<'_>, window: &dyn Fn(&WindowTest) -
         Condition::Verdict { probe, is } => on_probe(probe, facts, |seen| verdict(probe, *is, seen)),
         Condition::Decided { id, branch } => match (facts.decided)(id) {
             None => Holds::leaf(Verdict::Unknown, format!("nobody has decided `{id}` yet")),
-            Some(taken) => Holds::leaf((taken == *branch).into(), format!("`{id}` was decided as `{taken}`, wanted `{branch}`")),
+            Some(taken) if taken == *branch => Holds::leaf(Verdict::Met, format!("`{id}` was decided as `{taken}`")),
+            Some(taken) => Holds::leaf(Verdict::Unmet, format!("`{id}` was decided as `{taken}`, not as `{branch}`")),
         },
         Condition::Any(parts) => joined(parts.iter().map(|p| tree(p, facts, window)).collect(), Verdict::Unmet, Verdict::or),
         Condition::All(parts) => joined(parts.iter().map(|p| tree(p, facts, window)).collect(), Verdict::Met, Verdict::and),
@@ -252,7 +253,8 @@ fn expectation(probe: &str, test: &Expectation, seen: &Seen) -> Holds {
     let text = match (&checked.because, &test.form) {
         (Some(because), _) => format!("{probe}: `{}` is unknown: {because}", test.text),
         (None, super::model::Form::Compare { left, op, right }) => {
-            format!("{probe}: {} is {}, wanted {} {right}", left.0, brief(&checked.actual), expect::op_text(*op))
+            let against = expect::against(checked.verdict, *op, right);
+            format!("{probe}: {} is {} {against}", left.0, brief(&checked.actual))
         }
         (None, super::model::Form::Bool(_)) => format!("{probe}: `{}` is {}", test.text, brief(&checked.actual)),
     };

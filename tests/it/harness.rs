@@ -63,9 +63,16 @@ impl House {
         if !scenario.is_empty() {
             scenario::break_it(scenario, &mut world).expect("a scenario");
         }
+        let house = Self::beside_world(world);
+        let api = house.stack.as_ref().map(Simulator::api_url).unwrap_or_default();
+        house.settle(&format!("[vars]\napi = \"{api}\"\n"));
+        house
+    }
+
+    /// A house beside any stack, with nothing in its settings about it.
+    pub(crate) fn beside_world(world: World) -> Self {
         let stack = Simulator::start(world).expect("loopback");
         let mut house = Self::new();
-        house.settle(&format!("[vars]\napi = \"{}\"\n", stack.api_url()));
         house.set("AWS_ENDPOINT_URL", stack.url());
         house.set("AWS_ACCESS_KEY_ID", "AKIATEST");
         house.set("AWS_SECRET_ACCESS_KEY", "test");
@@ -163,6 +170,12 @@ impl House {
     #[track_caller]
     pub(crate) fn json(&self, line: &str) -> Value {
         self.ok(&format!("{line} --json")).json()
+    }
+
+    /// Approves an action as that person.
+    #[track_caller]
+    pub(crate) fn approve(&self, action: &str, person: &str) {
+        self.ok(&format!("approve {action} --as {person}"));
     }
 
     /// Runs a command line with `input` on its standard input.
