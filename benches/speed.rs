@@ -26,6 +26,8 @@ use support::{Done, Sample, Table, age, ledger, ms, process, syncs_per, time};
 /// The slowest answer of the simulated stack; it makes every probe wait this long.
 const LATENCY: Duration = Duration::from_millis(200);
 
+type Part = fn(&mut Table, &Path) -> Done<()>;
+
 fn main() -> Done<()> {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1..).unwrap_or_default() {
@@ -43,8 +45,7 @@ fn main() -> Done<()> {
     }
     let mut table = Table::default();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let parts: [(&str, fn(&mut Table, &Path) -> Done<()>); 5] =
-        [("append", appending), ("grow", growing), ("open", opening), ("start", starting), ("age", age::aging)];
+    let parts: [(&str, Part); 5] = [("append", appending), ("grow", growing), ("open", opening), ("start", starting), ("age", age::aging)];
     let chosen: Vec<&String> = args.iter().skip(1).filter(|a| *a != "--bench").collect();
     for (name, measure) in parts {
         if chosen.is_empty() || chosen.iter().any(|c| *c == name) {

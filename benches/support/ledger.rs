@@ -135,7 +135,7 @@ impl Teller {
         tale.act(id, hash, runbook)?;
         let end = if age < OPEN { 0 } else { 8 };
         while tale.seq + end < per {
-            if tale.seq % 3 == 0 { tale.look("status")? } else { tale.note(number) }
+            if tale.seq.is_multiple_of(3) { tale.look("status")? } else { tale.note(number) }
         }
         if age >= OPEN {
             tale.end(age);
@@ -156,7 +156,7 @@ impl Teller {
             alias: "prod".to_owned(),
             from: Some((version - 1).to_string()),
             to: version.to_string(),
-            status: if version % 7 == 0 { DeployStatus::Bad } else { DeployStatus::Good },
+            status: if version.is_multiple_of(7) { DeployStatus::Bad } else { DeployStatus::Good },
             commit: Some(format!("{:016x}", self.next())),
             note: None,
             by: Some("T-ANA".to_owned()),
