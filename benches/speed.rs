@@ -1,6 +1,6 @@
 //! How fast the record is kept, and how soon a page is answered, each as a ratio to a floor that was measured in
 //! the same minute. `cargo bench` prints one table and writes it as `target/bench/speed.json`; `cargo bench -- PART…`
-//! measures only some of it: `append`, `grow`, `open`, `start`, `age`.
+//! measures only some of it: `append`, `grow`, `open`, `triage`, `window`, `start`, `age`.
 #![expect(clippy::print_stdout, reason = "what it prints is all that it is for")]
 
 use std::collections::BTreeMap;
@@ -13,7 +13,10 @@ use std::time::Duration;
 use blotter::record::actor::Actor;
 use blotter::record::event::{IncidentOpened, LedgerCreated, NoteAdded, RunbookRef};
 use blotter::record::id::{EventId, Hash, IncidentId, StreamId};
+use blotter::record::observation::Sample as Point;
 use blotter::record::time::Timestamp;
+use blotter::runbook::condition::parse_window;
+use blotter::runbook::window;
 use blotter::simulator::{self, Fault, Rule, Simulator, World, scenario};
 use blotter::store::{Access, NewEvent, Store};
 use serde_json::Value;
@@ -45,7 +48,15 @@ fn main() -> Done<()> {
     }
     let mut table = Table::default();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let parts: [(&str, Part); 5] = [("append", appending), ("grow", growing), ("open", opening), ("start", starting), ("age", age::aging)];
+    let parts: [(&str, Part); 7] = [
+        ("append", appending),
+        ("grow", growing),
+        ("open", opening),
+        ("triage", triaging),
+        ("window", windows),
+        ("start", starting),
+        ("age", age::aging),
+    ];
     let chosen: Vec<&String> = args.iter().skip(1).filter(|a| *a != "--bench").collect();
     for (name, measure) in parts {
         if chosen.is_empty() || chosen.iter().any(|c| *c == name) {
@@ -153,6 +164,53 @@ fn opening(table: &mut Table, dir: &Path) -> Done<()> {
     table.sample("`open INC-001`, whole process", "ms", &whole, None);
     table.sample("`open INC-001`, whole process", "x probe", &ratio, None);
     table.sample("`open INC-001` beyond 1.15 x its slowest probe", "ms", &over, Some(("<=", 30.0)));
+    Ok(())
+}
+
+/// `triage` over the five built-in runbooks as a whole process, against the delay of every answer.
+fn triaging(table: &mut Table, dir: &Path) -> Done<()> {
+    let now = blotter::app::Clock::system();
+    let mut world = World::seed(simulator::Clock::reading(move || now.now()));
+    scenario::break_it("INC-001", &mut world)?;
+    let stack = Simulator::start(world)?;
+    stack.fault(Rule::new("*", Fault::Latency(LATENCY)));
+    let (mut ratio, mut whole) = (Sample::default(), Sample::default());
+    for _ in 0..12 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_blotter"));
+        command.env_clear().env("HOME", dir).env("AWS_ENDPOINT_URL", stack.url());
+        command.env("AWS_ACCESS_KEY_ID", "AKIABENCH").env("AWS_SECRET_ACCESS_KEY", "bench");
+        command.args(["triage", "--json", "--var"]).arg(format!("api={}", stack.api_url()));
+        command.arg("--store").arg(dir.join("triage/ledger.db")).current_dir(dir);
+        let (seconds, _) = process(&mut command, &[0, 10, 11])?;
+        whole.add(seconds * 1000.0);
+        ratio.add(seconds * 1000.0 / ms(LATENCY));
+    }
+    table.sample(&format!("`triage` of five runbooks, every answer {} ms late", ms(LATENCY)), "ms", &whole, None);
+    table.sample("`triage` of five runbooks", "x answer", &ratio, None);
+    Ok(())
+}
+
+/// A window over a year of readings taken every ten minutes, against one pass that only adds them up.
+fn windows(table: &mut Table, _: &Path) -> Done<()> {
+    let now = blotter::app::Clock::system().now();
+    let samples: Vec<Point> =
+        (0..52_560_i64).map(|k| Point { at: now.plus_millis((k - 52_560) * 600_000), value: (k % 1_000) as f64 }).collect();
+    let test = parse_window("increase(errors, 365d) > 1000000000").map_err(|e| format!("{e:?}"))?;
+    let (mut once, mut sum, mut ratio, mut sweep) = (Sample::default(), Sample::default(), Sample::default(), Sample::default());
+    for _ in 0..25 {
+        let (floor, added) = time(|| Ok(samples.iter().map(|s| s.value).sum::<f64>()))?;
+        let (one, evaluated) = time(|| Ok(window::evaluate(&samples, &test, now)))?;
+        let (all, met) = time(|| Ok(window::first_met(&samples, &test, samples[0].at, now)))?;
+        std::hint::black_box((added, evaluated, met));
+        sum.add(floor * 1000.0);
+        once.add(one * 1000.0);
+        ratio.add(one / floor);
+        sweep.add(all / one);
+    }
+    table.sample("52,560 readings added up", "ms", &sum, None);
+    table.sample("a window of a year of them", "ms", &once, None);
+    table.sample("a window of a year of them", "x sum", &ratio, None);
+    table.sample("the same as of each of them", "x one", &sweep, None);
     Ok(())
 }
 

@@ -44,13 +44,17 @@ impl Wanted {
 /// The ledger cannot be read.
 pub fn stats(store: &Store, wanted: &Wanted) -> Result<Stats, AppError> {
     let mut tally = Tally::default();
-    for mut b in store.briefs(&wanted.filter())?.into_iter().filter(|b| wanted.lets(b)) {
+    store.each_brief(&wanted.filter(), |mut b| {
+        if !wanted.lets(&b) {
+            return Ok(());
+        }
         // A ledger from before briefs told of actions, which nothing was recorded in since.
         if b.actions > 0 && b.told.is_empty() {
             b.told = Brief::fold(&store.load_actions(&StreamId::incident(b.id))?).map(|b| b.told).unwrap_or_default();
         }
         tally.brief(&b);
-    }
+        Ok::<_, AppError>(())
+    })?;
     Ok(tally.finish())
 }
 

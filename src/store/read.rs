@@ -113,6 +113,15 @@ pub(super) fn brief(conn: &Connection, id: IncidentId) -> Result<Option<Brief>, 
 }
 
 pub(super) fn briefs(conn: &Connection, filter: &Filter) -> Result<Vec<Brief>, StoreError> {
+    let mut briefs = Vec::new();
+    each_brief(conn, filter, &mut |b| {
+        briefs.push(b);
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(briefs)
+}
+
+fn each_brief<E: From<StoreError>>(conn: &Connection, filter: &Filter, take: &mut dyn FnMut(Brief) -> Result<(), E>) -> Result<(), E> {
     let mut sql = "SELECT brief FROM incident WHERE 1".to_owned();
     let mut values: Vec<String> = Vec::new();
     if let Some(statuses) = &filter.status {
@@ -128,13 +137,12 @@ pub(super) fn briefs(conn: &Connection, filter: &Filter) -> Result<Vec<Brief>, S
     }
     let limit = filter.limit.map_or(-1, u64::cast_signed);
     sql.push_str(&format!(" ORDER BY number DESC LIMIT {limit}"));
-    let mut query = conn.prepare_cached(&sql)?;
-    let mut rows = query.query(params_from_iter(values))?;
-    let mut briefs = Vec::new();
-    while let Some(row) = rows.next()? {
-        briefs.push(read_brief(row)?);
+    let mut query = conn.prepare_cached(&sql).map_err(StoreError::from)?;
+    let mut rows = query.query(params_from_iter(values)).map_err(StoreError::from)?;
+    while let Some(row) = rows.next().map_err(StoreError::from)? {
+        take(read_brief(row)?)?;
     }
-    Ok(briefs)
+    Ok(())
 }
 
 pub(super) fn streams(conn: &Connection, prefix: &str) -> Result<Vec<StreamId>, StoreError> {
@@ -235,6 +243,14 @@ impl Store {
     /// See [`StoreError`].
     pub fn briefs(&self, filter: &Filter) -> Result<Vec<Brief>, StoreError> {
         briefs(&self.conn, filter)
+    }
+
+    /// Hands incidents in brief to `take`, newest first, one at a time.
+    ///
+    /// # Errors
+    /// What `take` says, and see [`StoreError`].
+    pub fn each_brief<E: From<StoreError>>(&self, filter: &Filter, mut take: impl FnMut(Brief) -> Result<(), E>) -> Result<(), E> {
+        each_brief(&self.conn, filter, &mut take)
     }
 
     /// An incident in brief.
