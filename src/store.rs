@@ -20,6 +20,7 @@ mod append;
 mod backup;
 mod blob;
 mod checkpoint;
+mod deploy;
 mod erase;
 mod error;
 mod export;

@@ -14,7 +14,7 @@ use crate::record::id::StreamId;
 use crate::record::observation::Sample;
 use crate::record::time::Timestamp;
 use crate::record::verdict::Outcome;
-use crate::runbook::condition::{Facts, Seen};
+use crate::runbook::condition::{Facts, Seen, series_of};
 use crate::runbook::model::{Condition, Probe, ProbeSource, Runbook};
 use crate::runbook::signal::{Match, rank};
 use crate::runbook::template;
@@ -237,7 +237,9 @@ impl Probed<'_> {
         let fresh = self.captured.iter().flat_map(|c| c.observation.readings.iter().map(move |r| (c.observation.started_at, r)));
         let fresh: Vec<_> = fresh.filter(|(_, r)| r.name == series).collect();
         let origin = fresh.first().map(|(_, r)| r.origin.clone());
-        let from = Timestamp::from_millis(0).unwrap_or(self.now);
+        // As far back as a condition may look.
+        let needed = series_of(self.runbook).get(series).copied().unwrap_or(self.now.millis());
+        let from = Timestamp::from_millis(self.now.millis().saturating_sub(needed)).unwrap_or(self.now);
         let kept = self.store.map(|s| s.samples(series, origin.as_deref(), from, self.now)).transpose();
         let mut out = kept
             .unwrap_or_else(|e| {

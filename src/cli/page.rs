@@ -3,7 +3,8 @@
 use crate::app::next::Next;
 use crate::app::view::View;
 use crate::record::action::{Action, ActionStatus, Progress};
-use crate::record::incident::{Evidence, EvidenceKind, Incident};
+use crate::record::brief::Brief;
+use crate::record::incident::{Evidence, EvidenceKind, Incident, Status};
 use crate::record::observation::Observation;
 use crate::record::time::{Timestamp, human_span};
 use crate::record::timeline;
@@ -184,7 +185,7 @@ pub fn show(ui: &Ui, v: &View, with_timeline: bool) -> String {
     });
     section(&mut out, ui, "linked", &links.collect::<Vec<_>>());
     let earlier = v.earlier.iter().map(|b| {
-        let how = b.summary.as_deref().map_or_else(|| b.status.to_string(), plain);
+        let how = ending(b);
         format!("  {} on {}: {how}", b.number, b.opened_at.to_date())
     });
     section(&mut out, ui, "seen before", &earlier.collect::<Vec<_>>());
@@ -212,6 +213,15 @@ fn section(out: &mut String, ui: &Ui, title: &str, lines: &[String]) {
     for l in lines {
         out.push_str(&ui.folded(l, if title.starts_with("timeline") && ui.width >= NARROW { 31 } else { 4 }));
         out.push('\n');
+    }
+}
+
+/// How an earlier incident ended: its summary, or why it was no incident.
+pub fn ending(b: &Brief) -> String {
+    match (&b.summary, b.status) {
+        (Some(reason), Status::Dismissed) => format!("dismissed: {}", plain(reason)),
+        (Some(summary), _) => plain(summary),
+        (None, status) => status.to_string(),
     }
 }
 

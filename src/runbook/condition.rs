@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::expect::{self, Subject};
 use super::judge::{Judged, Look};
-use super::model::{Condition, Expectation, WindowTest};
+use super::model::{Condition, Expectation, Runbook, Trigger, WindowTest};
 use super::window::{self, Evaluated, Sweep};
 use crate::record::observation::Sample;
 use crate::record::time::Timestamp;
@@ -162,6 +162,20 @@ pub fn series(condition: &Condition) -> BTreeMap<String, i64> {
     for t in tests {
         let before = needed.entry(t.series.clone()).or_default();
         *before = (*before).max(longest.saturating_add(t.window_ms));
+    }
+    needed
+}
+
+/// [`series`] over all conditions of a runbook.
+pub fn series_of(runbook: &Runbook) -> BTreeMap<String, i64> {
+    let branches = runbook.decides.iter().flat_map(|d| d.branches.iter().filter_map(|b| b.when.as_ref()));
+    let rules = runbook.escalates.iter().filter_map(|e| if let Trigger::When(c) = &e.trigger { Some(c) } else { None });
+    let signs = runbook.signals.iter().map(|s| &s.when);
+    let all = signs.chain(branches).chain(rules).chain(runbook.actions.iter().flat_map(|a| &a.requires));
+    let mut needed: BTreeMap<String, i64> = BTreeMap::new();
+    for (name, before) in all.flat_map(series) {
+        let known = needed.entry(name).or_default();
+        *known = (*known).max(before);
     }
     needed
 }

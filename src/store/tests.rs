@@ -4,6 +4,7 @@ mod append;
 mod backup;
 mod blob;
 mod damage;
+mod deploy;
 mod erase;
 mod export;
 mod fence;

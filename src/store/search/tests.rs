@@ -209,7 +209,7 @@ fn a_ledger_from_before_the_index_gets_one_when_it_is_opened_for_recording() {
     l.add(note("the proxy was restarted"));
     l.store
         .conn
-        .execute_batch("DROP TABLE search; DROP INDEX incident_followups; DELETE FROM refinery_schema_history WHERE version = 2; PRAGMA user_version = 1")
+        .execute_batch("DROP TABLE search; DROP INDEX incident_due; DROP TABLE deploy; DELETE FROM refinery_schema_history WHERE version >= 2; PRAGMA user_version = 1")
         .unwrap();
     let reading = Store::open(l.store.path(), Access::Read).unwrap();
     assert!(!reading.has_search().unwrap());

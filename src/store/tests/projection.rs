@@ -14,6 +14,8 @@ fn derived(store: &Store) -> Vec<String> {
          UNION ALL SELECT 'series ' || name || ' ' || origin FROM series
          UNION ALL SELECT 'reading ' || name || ' ' || origin || ' ' || at || ' ' || pos || ' ' || n || ' ' || value
                    FROM reading JOIN series ON series.id = series
+         UNION ALL SELECT 'deploy ' || stream || ' ' || version || ' ' || moved || ' ' || at || ' ' || seq || ' ' || good
+                          || ' ' || ifnull(said_at, '') || ' ' || ifnull(said_seq, '') FROM deploy
          UNION ALL SELECT 'use ' || hex(hash) || ' ' || pos FROM blob_use
          ORDER BY 1";
     let mut query = store.conn.prepare(sql).unwrap();

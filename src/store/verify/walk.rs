@@ -203,9 +203,11 @@ impl<'c> Walk<'c> {
         if let Some(what) = self.derived.words(pos, &header.stream, &facts, sound)? {
             self.problem("projection", Some(header.stream.as_str()), Some(header.seq), what);
         }
-        if header.stream.as_incident().is_some() {
-            let Ok(actor) = header.actor.parse::<Actor>();
-            self.fold(&Event { header, hash, actor, facts });
+        let Ok(actor) = header.actor.parse::<Actor>();
+        let event = Event { header, hash, actor, facts };
+        self.derived.deploy(&event);
+        if event.header.stream.as_incident().is_some() {
+            self.fold(&event);
         }
         Ok(())
     }
