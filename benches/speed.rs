@@ -1,5 +1,6 @@
 //! How fast the record is kept, and how soon a page is answered, each as a ratio to a floor that was measured in
-//! the same minute. `cargo bench` prints one table and writes it as `target/bench/speed.json`.
+//! the same minute. `cargo bench` prints one table and writes it as `target/bench/speed.json`; `cargo bench -- PART…`
+//! measures only some of it: `append`, `grow`, `open`, `triage`, `window`, `start`, `age`.
 #![expect(clippy::print_stdout, reason = "what it prints is all that it is for")]
 
 use std::collections::BTreeMap;
@@ -12,7 +13,10 @@ use std::time::Duration;
 use blotter::record::actor::Actor;
 use blotter::record::event::{IncidentOpened, LedgerCreated, NoteAdded, RunbookRef};
 use blotter::record::id::{EventId, Hash, IncidentId, StreamId};
+use blotter::record::observation::Sample as Point;
 use blotter::record::time::Timestamp;
+use blotter::runbook::condition::parse_window;
+use blotter::runbook::window;
 use blotter::simulator::{self, Fault, Rule, Simulator, World, scenario};
 use blotter::store::{Access, NewEvent, Store};
 use serde_json::Value;
@@ -20,26 +24,45 @@ use uuid::Uuid;
 
 mod support;
 
-use support::{Done, Sample, Table, ms, process, syncs_per, time};
+use support::{Done, Sample, Table, age, ledger, ms, process, syncs_per, time};
 
 /// The slowest answer of the simulated stack; it makes every probe wait this long.
 const LATENCY: Duration = Duration::from_millis(200);
 
+type Part = fn(&mut Table, &Path) -> Done<()>;
+
 fn main() -> Done<()> {
     let args: Vec<String> = std::env::args().collect();
-    // Called by itself under `strace`.
-    if let [_, what, n, path] = args.as_slice()
-        && what == "append"
-    {
-        let mut store = Store::open(Path::new(path), Access::Append)?;
-        return append_notes(&mut store, n.parse()?);
+    match args.get(1..).unwrap_or_default() {
+        // Called by itself under `strace`.
+        [what, n, path] if what == "append" => {
+            let mut store = Store::open(Path::new(path), Access::Append)?;
+            return append_notes(&mut store, n.parse()?);
+        }
+        // For a look at the large ledger by hand.
+        [what, incidents, events, path] if what == "generate" => {
+            let now = blotter::app::Clock::system().now();
+            return ledger::generate(Path::new(path), incidents.parse()?, events.parse()?, now);
+        }
+        _ => {}
     }
     let mut table = Table::default();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    appending(&mut table, dir.path())?;
-    growing(&mut table, dir.path())?;
-    opening(&mut table, dir.path())?;
-    starting(&mut table)?;
+    let parts: [(&str, Part); 7] = [
+        ("append", appending),
+        ("grow", growing),
+        ("open", opening),
+        ("triage", triaging),
+        ("window", windows),
+        ("start", starting),
+        ("age", age::aging),
+    ];
+    let chosen: Vec<&String> = args.iter().skip(1).filter(|a| *a != "--bench").collect();
+    for (name, measure) in parts {
+        if chosen.is_empty() || chosen.iter().any(|c| *c == name) {
+            measure(&mut table, dir.path())?;
+        }
+    }
     print!("{}", table.text());
     println!("written to {}", table.write("speed")?.display());
     Ok(())
@@ -144,6 +167,53 @@ fn opening(table: &mut Table, dir: &Path) -> Done<()> {
     Ok(())
 }
 
+/// `triage` over the five built-in runbooks as a whole process, against the delay of every answer.
+fn triaging(table: &mut Table, dir: &Path) -> Done<()> {
+    let now = blotter::app::Clock::system();
+    let mut world = World::seed(simulator::Clock::reading(move || now.now()));
+    scenario::break_it("INC-001", &mut world)?;
+    let stack = Simulator::start(world)?;
+    stack.fault(Rule::new("*", Fault::Latency(LATENCY)));
+    let (mut ratio, mut whole) = (Sample::default(), Sample::default());
+    for _ in 0..12 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_blotter"));
+        command.env_clear().env("HOME", dir).env("AWS_ENDPOINT_URL", stack.url());
+        command.env("AWS_ACCESS_KEY_ID", "AKIABENCH").env("AWS_SECRET_ACCESS_KEY", "bench");
+        command.args(["triage", "--json", "--var"]).arg(format!("api={}", stack.api_url()));
+        command.arg("--store").arg(dir.join("triage/ledger.db")).current_dir(dir);
+        let (seconds, _) = process(&mut command, &[0, 10, 11])?;
+        whole.add(seconds * 1000.0);
+        ratio.add(seconds * 1000.0 / ms(LATENCY));
+    }
+    table.sample(&format!("`triage` of five runbooks, every answer {} ms late", ms(LATENCY)), "ms", &whole, None);
+    table.sample("`triage` of five runbooks", "x answer", &ratio, None);
+    Ok(())
+}
+
+/// A window over a year of readings taken every ten minutes, against one pass that only adds them up.
+fn windows(table: &mut Table, _: &Path) -> Done<()> {
+    let now = blotter::app::Clock::system().now();
+    let samples: Vec<Point> =
+        (0..52_560_i64).map(|k| Point { at: now.plus_millis((k - 52_560) * 600_000), value: (k % 1_000) as f64 }).collect();
+    let test = parse_window("increase(errors, 365d) > 1000000000").map_err(|e| format!("{e:?}"))?;
+    let (mut once, mut sum, mut ratio, mut sweep) = (Sample::default(), Sample::default(), Sample::default(), Sample::default());
+    for _ in 0..25 {
+        let (floor, added) = time(|| Ok(samples.iter().map(|s| s.value).sum::<f64>()))?;
+        let (one, evaluated) = time(|| Ok(window::evaluate(&samples, &test, now)))?;
+        let (all, met) = time(|| Ok(window::first_met(&samples, &test, samples[0].at, now)))?;
+        std::hint::black_box((added, evaluated, met));
+        sum.add(floor * 1000.0);
+        once.add(one * 1000.0);
+        ratio.add(one / floor);
+        sweep.add(all / one);
+    }
+    table.sample("52,560 readings added up", "ms", &sum, None);
+    table.sample("a window of a year of them", "ms", &once, None);
+    table.sample("a window of a year of them", "x sum", &ratio, None);
+    table.sample("the same as of each of them", "x one", &sweep, None);
+    Ok(())
+}
+
 /// The duration of the probe that took longest, in milliseconds.
 fn slowest_probe(shown: &Value) -> Done<f64> {
     let evidence = shown["evidence"].as_array().ok_or("`open --json` shows no evidence")?;
@@ -153,7 +223,7 @@ fn slowest_probe(shown: &Value) -> Done<f64> {
 }
 
 /// Start-up against a program that does nothing.
-fn starting(table: &mut Table) -> Done<()> {
+fn starting(table: &mut Table, _: &Path) -> Done<()> {
     let (mut ours, mut nothing, mut over) = (Sample::default(), Sample::default(), Sample::default());
     for _ in 0..60 {
         let (idle, _) = process(&mut Command::new("/bin/true"), &[0])?;
@@ -175,7 +245,7 @@ fn flush_page(file: &mut File) -> Done<()> {
 
 /// A ledger with one incident.
 fn begin(path: &Path) -> Done<Store> {
-    let created = LedgerCreated { ledger: Uuid::now_v7().to_string(), drill: false };
+    let created = LedgerCreated { ledger: Uuid::now_v7().to_string(), drill: false, key: None };
     let mut store = Store::create(path, event(StreamId::ledger(), created))?;
     let runbook = RunbookRef { id: "INC-001".to_owned(), title: "Bench".to_owned(), hash: Hash::ZERO, text: String::new() };
     let opened = IncidentOpened {

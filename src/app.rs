@@ -13,6 +13,7 @@ pub mod deploys;
 pub mod doctor;
 pub mod drill;
 pub mod engine;
+pub mod erasure;
 pub mod escalation;
 pub mod history;
 pub mod init;

@@ -98,6 +98,23 @@ pub struct TickSettings {
     pub webhook: Option<String>,
 }
 
+/// `[erase]`: who may allow that something is taken out of the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EraseSettings {
+    /// Whose signature allows it; without it nothing is erased.
+    #[serde(default)]
+    pub approve: Option<EraseApproval>,
+}
+
+/// `[erase] approve`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EraseApproval {
+    /// Person ids, or teams, whose members count; one of them signs, never the one who asks.
+    pub from: Vec<String>,
+}
+
 /// `[redact]`: what else is secret here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -144,6 +161,8 @@ pub(crate) struct File {
     redact: RedactSettings,
     #[serde(default)]
     sign: SignSettings,
+    #[serde(default)]
+    erase: EraseSettings,
 }
 
 /// The settings in force.
@@ -169,6 +188,8 @@ pub struct Config {
     pub attach_limit: u64,
     /// Whom `tick` may tell.
     pub tick: TickSettings,
+    /// Person ids of those who may allow an erasure; empty: nothing is erased.
+    pub erase: Vec<String>,
     /// Further redaction rules.
     pub redact: BTreeMap<String, String>,
     /// How approvals are signed; all paths whole.

@@ -12,3 +12,9 @@ pub mod managed;
 pub mod picture;
 pub mod postmortem;
 pub mod table;
+
+/// Who acted, for a Markdown document: a person, the tool itself, or a name that the settings did not know.
+fn who(actor: &crate::record::actor::Actor) -> String {
+    let name = escape::markdown::text(&actor.name);
+    if actor.is_person || actor.is_tool() { name } else { format!("{name} (not a known person)") }
+}

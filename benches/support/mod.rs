@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+pub(crate) mod age;
+pub(crate) mod ledger;
+
 pub(crate) type Done<T> = Result<T, Box<dyn Error>>;
 
 /// Measured values; asked for their middle and their spread.

@@ -26,7 +26,7 @@ pub struct Wanted {
 
 impl Wanted {
     fn filter(&self) -> Filter {
-        Filter { status: self.status.map(|s| vec![s]), runbook: self.runbook.clone(), limit: None }
+        Filter { status: self.status.map(|s| vec![s]), runbook: self.runbook.clone(), ..Filter::default() }
     }
 
     fn lets(&self, b: &Brief) -> bool {
@@ -38,19 +38,23 @@ impl Wanted {
     }
 }
 
-/// Counts and measures the incidents wanted, from their briefs; only of those that have actions are the events
-/// of these read too.
+/// Counts and measures the incidents wanted, from their briefs.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn stats(store: &Store, wanted: &Wanted) -> Result<Stats, AppError> {
     let mut tally = Tally::default();
-    for b in store.briefs(&wanted.filter())?.iter().filter(|b| wanted.lets(b)) {
-        tally.brief(b);
-        if b.actions > 0 {
-            tally.actions(&fold(&store.load_actions(&StreamId::incident(b.id))?)?);
+    store.each_brief(&wanted.filter(), |mut b| {
+        if !wanted.lets(&b) {
+            return Ok(());
         }
-    }
+        // A ledger from before briefs told of actions, which nothing was recorded in since.
+        if b.actions > 0 && b.told.is_empty() {
+            b.told = Brief::fold(&store.load_actions(&StreamId::incident(b.id))?).map(|b| b.told).unwrap_or_default();
+        }
+        tally.brief(&b);
+        Ok::<_, AppError>(())
+    })?;
     Ok(tally.finish())
 }
 
@@ -102,7 +106,7 @@ pub struct Overdue {
 pub fn overdue(store: &Store, runbook: Option<&str>, now: Timestamp) -> Result<Vec<Overdue>, AppError> {
     let today = now.to_date();
     let mut all = Vec::new();
-    for b in store.with_followups()?.iter().filter(|b| runbook.is_none_or(|r| r == b.runbook)) {
+    for b in store.with_due(&today)?.iter().filter(|b| runbook.is_none_or(|r| r == b.runbook)) {
         let incident = fold(&store.load_followups(&StreamId::incident(b.id))?)?;
         for mut f in incident.followups.iter().filter(|f| f.done.is_none() && f.due.as_ref().is_some_and(|d| *d < today)).cloned() {
             f.text = incident.text(f.seq, &f.text).to_owned();

@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::AppError;
-use crate::record::deploy::{DeployFacts, Deploys};
+use crate::record::deploy::DeployFacts;
 use crate::record::incident::{EvidenceKind, Incident};
 use crate::record::observation::Sample;
 use crate::record::time::Timestamp;
-use crate::runbook::condition::{Facts, Seen};
+use crate::runbook::condition::{Facts, Seen, series_of};
 use crate::runbook::judge::{Look, judge};
 use crate::runbook::model::Runbook;
 use crate::store::Store;
+
+/// 1970 in milliseconds.
+const EPOCH: i64 = 0;
 
 /// An incident with its store, read lazily and each thing once.
 #[derive(Debug)]
@@ -23,12 +26,14 @@ pub struct Known<'a> {
     runbook: &'a Runbook,
     now: Timestamp,
     seen: RefCell<BTreeMap<String, Option<Seen>>>,
+    /// How far before the opening each series is needed, in milliseconds.
+    needed: RefCell<Option<BTreeMap<String, i64>>>,
 }
 
 impl<'a> Known<'a> {
     /// Looks at `incident` as of `now`.
     pub fn new(store: &'a Store, incident: &'a Incident, runbook: &'a Runbook, now: Timestamp) -> Self {
-        Self { store, incident, runbook, now, seen: RefCell::default() }
+        Self { store, incident, runbook, now, seen: RefCell::default(), needed: RefCell::default() }
     }
 
     /// Hands the facts to `f`.
@@ -80,8 +85,11 @@ impl<'a> Known<'a> {
         ids.filter_map(|id| self.result(&id).map(|r| (id, r))).collect()
     }
 
+    /// As far back as a condition may look, with the newest one before.
     fn samples(&self, series: &str) -> Vec<Sample> {
-        let from = Timestamp::from_millis(0).unwrap_or(self.now);
+        let needed = self.needed.borrow_mut().get_or_insert_with(|| series_of(self.runbook)).get(series).copied();
+        let from = needed.map_or(EPOCH, |ms| self.incident.opened_at.min(self.now).millis().saturating_sub(ms));
+        let from = Timestamp::from_millis(from).unwrap_or(self.incident.opened_at);
         let origin = origin_of(self.incident, series);
         self.store.samples(series, origin.as_deref(), from, self.now).unwrap_or_default()
     }
@@ -106,7 +114,7 @@ pub fn deploys(store: &Store, account: Option<&str>) -> Result<BTreeMap<String, 
         if account.is_some_and(|a| a != acct) {
             continue;
         }
-        out.insert(place.to_owned(), Deploys::fold(&store.load(&stream)?).facts(None));
+        out.insert(place.to_owned(), store.deploy_facts(&stream)?);
     }
     Ok(out)
 }

@@ -1,6 +1,6 @@
 //! Documents: rendered from the record alone, laid into files of which only the marked entries are ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::change::fold;
 use super::{AppError, Ctx};
 use crate::document::governance_log::{Checkpoint, Context};
-use crate::document::managed::{Entry, Fault, Found, merge, scan};
+use crate::document::managed::{Entry, Fault, Found, merge, renew, scan};
 use crate::document::{deploy_log, governance_log};
 use crate::record::brief::Brief;
 use crate::record::deploy::Deploys;
@@ -18,6 +18,7 @@ use crate::record::incident::Incident;
 use crate::store::{Filter, Store};
 
 pub mod audit;
+pub mod checkpoint;
 pub mod postmortem;
 pub mod tables;
 
@@ -61,11 +62,34 @@ impl Rendered {
 /// # Errors
 /// The ledger cannot be read, or a file cannot be read or written.
 pub fn render(ctx: &Ctx, store: &Store, request: RenderRequest) -> Result<Vec<Rendered>, AppError> {
-    let governance = lay(ctx, "GOVERNANCE-LOG.md", governance_log::PREAMBLE, request, |found| incidents(store, found))?;
-    let deploys = lay(ctx, "DEPLOY-LOG.md", deploy_log::PREAMBLE, request, |found| deploys(store, found))?;
+    let briefs = store.briefs(&Filter::default())?;
+    let mut desk = Desk { ctx, request, folders: BTreeSet::new() };
+    let governance = lay(&mut desk, "GOVERNANCE-LOG.md", governance_log::PREAMBLE, |found| incidents(store, &briefs, found))?;
+    let deploys = lay(&mut desk, "DEPLOY-LOG.md", deploy_log::PREAMBLE, |found| deploys(store, found))?;
     let mut done = vec![governance, deploys];
-    done.extend(postmortem::all(ctx, store, request)?);
+    done.extend(postmortem::all(&mut desk, store, &briefs)?);
+    desk.clear()?;
     Ok(done)
+}
+
+/// Where documents are written: each is flushed when it is written, the folders that name them once, at the end.
+struct Desk<'a> {
+    ctx: &'a Ctx,
+    request: RenderRequest,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Desk<'_> {
+    fn write(&mut self, path: &Path, text: &str) -> Result<(), AppError> {
+        if !self.request.check {
+            self.folders.insert(place(path, text)?);
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<(), AppError> {
+        std::mem::take(&mut self.folders).iter().try_for_each(|f| flush(f, f))
+    }
 }
 
 /// An incident with what a document says of its ledger.
@@ -99,15 +123,15 @@ fn is_current(found: &BTreeMap<String, Found>, id: &str, at: u64) -> bool {
     found.get(id).is_some_and(|f| f.at == at && !f.edited)
 }
 
-fn incidents(store: &Store, found: &BTreeMap<String, Found>) -> Result<Vec<Entry>, AppError> {
+fn incidents(store: &Store, briefs: &[Brief], found: &BTreeMap<String, Found>) -> Result<Vec<Entry>, AppError> {
     let mut entries = Vec::new();
-    for brief in store.briefs(&Filter::default())? {
+    for brief in briefs {
         let stream = StreamId::incident(brief.id);
         let id = stream.to_string();
         let body = if is_current(found, &id, brief.head.seq) {
             None
         } else {
-            let told = told(store, &brief)?;
+            let told = told(store, brief)?;
             Some(governance_log::entry(&told.incident, &told.events, &told.context(&store.ledger().id)))
         };
         entries.push(Entry { id, order: brief.number, at: brief.head.seq, body });
@@ -131,30 +155,35 @@ fn deploys(store: &Store, found: &BTreeMap<String, Found>) -> Result<Vec<Entry>,
 }
 
 fn lay(
-    ctx: &Ctx,
+    desk: &mut Desk<'_>,
     name: &str,
     preamble: &str,
-    request: RenderRequest,
     entries: impl FnOnce(&BTreeMap<String, Found>) -> Result<Vec<Entry>, AppError>,
 ) -> Result<Rendered, AppError> {
-    let path = ctx.export_path(name);
+    let path = desk.ctx.export_path(name);
     let existing = read(&path)?;
     let mut done = Rendered::of(path);
-    let found = match existing.as_deref().map(scan).transpose() {
-        // Forced: every entry is made anew, also where nothing was recorded since.
-        Ok(_) if request.force => BTreeMap::new(),
-        Ok(f) => f.unwrap_or_default().into_iter().map(|f| (f.id.clone(), f)).collect(),
+    let force = desk.request.force;
+    let scanned = match existing.as_deref().map(scan).transpose() {
+        Ok(scanned) => scanned,
         Err(faults) => {
             done.faults = faults;
             return Ok(done);
         }
     };
+    // Forced: every entry is made anew, also where nothing was recorded since.
+    let known = scanned.as_ref().filter(|_| !force);
+    let found = known.map(|s| s.found().map(|f| (f.id.clone(), f.clone())).collect()).unwrap_or_default();
     let entries = entries(&found)?;
-    match merge(existing.as_deref(), preamble, &entries, request.force) {
+    let merged = match &scanned {
+        Some(s) => renew(s, &entries, force),
+        None => merge(None, preamble, &entries, force),
+    };
+    match merged {
         Err(faults) => done.faults = faults,
         Ok(merged) => {
-            if !request.check && (existing.is_none() || merged.is_changed()) {
-                write(&done.path, &merged.text)?;
+            if existing.is_none() || merged.is_changed() {
+                desk.write(&done.path, &merged.text)?;
             }
             (done.added, done.changed, done.unknown) = (merged.added, merged.changed, merged.unknown);
         }
@@ -179,6 +208,19 @@ fn read(path: &Path) -> Result<Option<String>, AppError> {
 /// # Errors
 /// The folder cannot be written; the message says whether the file is as it was.
 pub fn write(path: &Path, text: &str) -> Result<(), AppError> {
+    flush(&place(path, text)?, path)
+}
+
+/// Makes the names of what was written in `folder` survive a power cut; `path` is what the message names.
+fn flush(folder: &Path, path: &Path) -> Result<(), AppError> {
+    fs::File::open(folder).and_then(|f| f.sync_all()).map_err(|e| {
+        AppError::failed(format!("`{}` was written, but may not survive a power cut: {e}", path.display()))
+            .hint("Mend the cause; `blotter render --check` says whether it is there.")
+    })
+}
+
+/// [`write`], but for the flush of the folder, which it gives.
+fn place(path: &Path, text: &str) -> Result<PathBuf, AppError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let attempt = || -> io::Result<PathBuf> {
         fs::create_dir_all(folder)?;
@@ -202,10 +244,9 @@ pub fn write(path: &Path, text: &str) -> Result<(), AppError> {
         drop(new.into_temp_path().keep());
         Ok(folder)
     };
-    let told = |e: io::Error, what: &str, hint: &str| AppError::failed(format!("`{}` {what}: {e}", path.display())).hint(hint);
-    let folder = attempt().map_err(|e| told(e, "cannot be written", "The file is as it was. Mend the cause and render again."))?;
-    fs::File::open(folder).and_then(|f| f.sync_all()).map_err(|e| {
-        told(e, "was written, but may not survive a power cut", "Mend the cause; `blotter render --check` says whether it is there.")
+    attempt().map_err(|e| {
+        AppError::failed(format!("`{}` cannot be written: {e}", path.display()))
+            .hint("The file is as it was. Mend the cause and render again.")
     })
 }
 

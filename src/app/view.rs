@@ -76,8 +76,8 @@ pub fn view(ctx: &Ctx, store: &Store, brief: &Brief) -> Result<View, AppError> {
         qualify: others.iter().any(|b| b.id != incident.id) || !incident.status.is_active(),
         drill: ctx.drill,
     });
-    let same = Filter { runbook: Some(incident.runbook.id.clone()), limit: Some(4), ..Filter::default() };
-    let earlier = store.briefs(&same)?.into_iter().filter(|b| b.id != incident.id && b.number < incident.number).take(3).collect();
+    let before = Filter { runbook: Some(incident.runbook.id.clone()), below: Some(incident.number), limit: Some(3), ..Filter::default() };
+    let earlier = store.briefs(&before)?;
     Ok(View { incident, events, runbook, escalations, suggestions, next, earlier, running, now })
 }
 

@@ -1,5 +1,6 @@
 //! Looking without an incident: which runbook is it (triage), and samples for windows (observe).
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 
@@ -13,7 +14,7 @@ use crate::record::id::StreamId;
 use crate::record::observation::Sample;
 use crate::record::time::Timestamp;
 use crate::record::verdict::Outcome;
-use crate::runbook::condition::{Facts, Seen};
+use crate::runbook::condition::{Facts, Seen, series_of};
 use crate::runbook::model::{Condition, Probe, ProbeSource, Runbook};
 use crate::runbook::signal::{Match, rank};
 use crate::runbook::template;
@@ -30,6 +31,9 @@ pub struct Triage {
     pub questions: Vec<Question>,
     /// Runbook files that could not be used.
     pub unusable: Vec<String>,
+    /// Why the ledger could not be read, so that windows over readings and the deploy record had no data. `None`
+    /// also when there is none yet.
+    pub unread: Option<AppError>,
     /// Cut short by the person.
     pub interrupted: bool,
 }
@@ -51,8 +55,7 @@ pub struct Question {
 /// `answers` holds what a person said already, by `ask` probe.
 ///
 /// # Errors
-/// The runbooks folder or the HTTP client cannot be used. A ledger that cannot be read only means that windows
-/// have no data.
+/// The runbooks folder or the HTTP client cannot be used. A ledger that cannot be read stops nothing: [`Triage::unread`].
 pub async fn triage(
     ctx: &Ctx,
     answers: &BTreeMap<String, PersonSays>,
@@ -64,11 +67,18 @@ pub async fn triage(
     if let Some(id) = answers.keys().find(|id| !is_asked(id)) {
         return Err(AppError::usage(format!("no runbook asks a question `{id}`")));
     }
-    let store = ctx.read().ok();
-    let known = store.as_ref().and_then(|s| deploys(s, ctx.config.aws.account.as_deref()).ok()).unwrap_or_default();
+    let read = read_if_any(ctx).and_then(|store| {
+        let known = store.as_ref().map(|s| deploys(s, ctx.config.aws.account.as_deref())).transpose()?;
+        Ok((store, known.unwrap_or_default()))
+    });
+    let ((store, known), unread) = match read {
+        Ok(read) => (read, None),
+        Err(e) => ((None, BTreeMap::new()), Some(e)),
+    };
     let jobs = runbooks.iter().map(|r| Job { answers: answers.clone(), ..job(ctx, r, r.probes.iter().collect(), &known) }).collect();
     let collected = look(ctx, jobs, progress, cancel).await?;
     let now = ctx.now();
+    let trouble = RefCell::new(unread);
     let views: Vec<Probed<'_>> = runbooks
         .iter()
         .enumerate()
@@ -76,6 +86,7 @@ pub async fn triage(
             runbook: r,
             captured: collected.captured.iter().filter(|c| c.job == j).collect(),
             store: store.as_ref(),
+            trouble: &trouble,
             now,
         })
         .collect();
@@ -85,7 +96,9 @@ pub async fn triage(
     for c in &collected.captured {
         captured.entry(runbooks[c.job].id.clone()).or_default().push(c.clone());
     }
-    Ok(Triage { matches, captured, questions, unusable, interrupted: collected.interrupted })
+    drop(views);
+    let unread = trouble.into_inner();
+    Ok(Triage { matches, captured, questions, unusable, unread, interrupted: collected.interrupted })
 }
 
 /// What `observe` came to.
@@ -184,6 +197,8 @@ struct Probed<'a> {
     runbook: &'a Runbook,
     captured: Vec<&'a Captured>,
     store: Option<&'a Store>,
+    /// The first thing that went wrong while the ledger was read.
+    trouble: &'a RefCell<Option<AppError>>,
     now: Timestamp,
 }
 
@@ -222,8 +237,16 @@ impl Probed<'_> {
         let fresh = self.captured.iter().flat_map(|c| c.observation.readings.iter().map(move |r| (c.observation.started_at, r)));
         let fresh: Vec<_> = fresh.filter(|(_, r)| r.name == series).collect();
         let origin = fresh.first().map(|(_, r)| r.origin.clone());
-        let from = Timestamp::from_millis(0).unwrap_or(self.now);
-        let mut out = self.store.and_then(|s| s.samples(series, origin.as_deref(), from, self.now).ok()).unwrap_or_default();
+        // As far back as a condition may look.
+        let needed = series_of(self.runbook).get(series).copied().unwrap_or(self.now.millis());
+        let from = Timestamp::from_millis(self.now.millis().saturating_sub(needed)).unwrap_or(self.now);
+        let kept = self.store.map(|s| s.samples(series, origin.as_deref(), from, self.now)).transpose();
+        let mut out = kept
+            .unwrap_or_else(|e| {
+                self.trouble.borrow_mut().get_or_insert_with(|| e.into());
+                None
+            })
+            .unwrap_or_default();
         out.extend(fresh.iter().map(|(at, r)| Sample { at: *at, value: r.value }));
         out
     }

@@ -162,6 +162,17 @@ struct NextJson {
     due_at: Option<Timestamp>,
 }
 
+/// An earlier incident of the same runbook.
+#[derive(Serialize)]
+struct EarlierJson {
+    number: u64,
+    title: String,
+    status: String,
+    resolved_at: Option<Timestamp>,
+    /// The summary; of a dismissed one the reason.
+    resolution: Option<String>,
+}
+
 #[derive(Serialize)]
 struct ShowJson {
     v: u64,
@@ -172,6 +183,7 @@ struct ShowJson {
     followups: Vec<FollowupJson>,
     timeline: Vec<LineJson>,
     next: Vec<NextJson>,
+    earlier: Vec<EarlierJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     events: Option<Vec<String>>,
 }
@@ -204,6 +216,7 @@ pub fn show(view: &View, events: Option<&[Event]>) -> Result<String, serde_json:
             .iter()
             .map(|n| NextJson { command: n.command.clone(), why: n.why.clone(), needs: n.needs.clone(), due_at: n.due_at })
             .collect(),
+        earlier: view.earlier.iter().map(earlier).collect(),
         events: events.map(|es| es.iter().filter(own).map(|e| format!("{}.{}", i.number, e.header.seq)).collect()),
     })
 }
@@ -215,6 +228,16 @@ pub fn show(view: &View, events: Option<&[Event]>) -> Result<String, serde_json:
 pub fn list(briefs: &[Brief], overdue: &[Overdue]) -> Result<String, serde_json::Error> {
     let late = overdue.iter().map(|o| FollowupJson { reference: format!("{}.f{}", o.incident, o.followup.n), ..followup(&o.followup) });
     serde_json::to_string(&ListJson { v: V, incidents: briefs.iter().map(brief).collect(), overdue: late.collect() })
+}
+
+fn earlier(b: &Brief) -> EarlierJson {
+    EarlierJson {
+        number: b.number,
+        title: b.title.clone(),
+        status: b.status.to_string(),
+        resolved_at: b.resolved_at,
+        resolution: b.summary.clone(),
+    }
 }
 
 fn followup(f: &FollowUp) -> FollowupJson {
@@ -407,3 +430,6 @@ fn line(e: timeline::Entry) -> LineJson {
         hash: e.hash.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 use crate::app::next::Next;
 use crate::app::view::View;
 use crate::record::action::{Action, ActionStatus, Progress};
-use crate::record::incident::{Evidence, EvidenceKind, Incident};
+use crate::record::brief::Brief;
+use crate::record::incident::{Evidence, EvidenceKind, Incident, Status};
 use crate::record::observation::Observation;
 use crate::record::time::{Timestamp, human_span};
 use crate::record::timeline;
@@ -184,7 +185,7 @@ pub fn show(ui: &Ui, v: &View, with_timeline: bool) -> String {
     });
     section(&mut out, ui, "linked", &links.collect::<Vec<_>>());
     let earlier = v.earlier.iter().map(|b| {
-        let how = b.summary.as_deref().map_or_else(|| b.status.to_string(), plain);
+        let how = ending(b);
         format!("  {} on {}: {how}", b.number, b.opened_at.to_date())
     });
     section(&mut out, ui, "seen before", &earlier.collect::<Vec<_>>());
@@ -215,14 +216,32 @@ fn section(out: &mut String, ui: &Ui, title: &str, lines: &[String]) {
     }
 }
 
-/// The newest look of each probe, and everything attached.
+/// How an earlier incident ended: its summary, or why it was no incident.
+pub fn ending(b: &Brief) -> String {
+    match (&b.summary, b.status) {
+        (Some(reason), Status::Dismissed) => format!("dismissed: {}", plain(reason)),
+        (Some(summary), _) => plain(summary),
+        (None, status) => status.to_string(),
+    }
+}
+
+/// The newest look of each probe where its first one stands, so that nothing jumps about, and everything attached.
 fn known(ui: &Ui, i: &Incident) -> Vec<String> {
     let is_newest = |e: &Evidence| match &e.what {
         EvidenceKind::Observed(o) => i.latest(&o.probe).is_some_and(|(l, _)| l.n == e.n),
         _ => true,
     };
     let older = i.evidence.iter().filter(|e| !is_newest(e)).count();
-    let mut lines: Vec<String> = i.evidence.iter().filter(|e| is_newest(e)).map(|e| evidence(ui, e)).collect();
+    let place = |e: &Evidence| match &e.what {
+        EvidenceKind::Observed(o) => {
+            let of_it = |first: &&Evidence| matches!(&first.what, EvidenceKind::Observed(p) if p.probe == o.probe);
+            i.evidence.iter().find(of_it).map_or(e.n, |first| first.n)
+        }
+        _ => e.n,
+    };
+    let mut newest: Vec<&Evidence> = i.evidence.iter().filter(|e| is_newest(e)).collect();
+    newest.sort_by_key(|e| place(e));
+    let mut lines: Vec<String> = newest.into_iter().map(|e| evidence(ui, e)).collect();
     if older > 0 {
         lines.push(ui.paint(Tone::Dim, &format!("    and {older} earlier looks: `blotter show --timeline`")));
     }
@@ -357,6 +376,14 @@ mod tests {
             missing.dedup();
             assert!(missing.is_empty(), "{width}: {missing:?}\n{page}");
         }
+    }
+
+    #[test]
+    fn a_probe_keeps_its_place_when_it_is_looked_at_again() {
+        let page = show(&ui(120), &view(&Story::dead_lambda()), false);
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text}\n{page}"));
+        assert!(at("  e4\n") < at("  e2\n"), "the fourth look is the first probe's\n{page}");
+        assert!(at("  e2\n") < at("  e3\n"), "{page}");
     }
 
     #[test]

@@ -82,6 +82,14 @@ fn lay(config: &mut Config, store: &mut Option<PathBuf>, path: &Path) -> Result<
     }
     config.redact.extend(file.redact.patterns);
     lay_sign(config, file.sign, base);
+    if let Some(approve) = file.erase.approve {
+        let unknown = approve.from.iter().find(|p| !config.people.contains_key(*p));
+        if let Some(p) = unknown {
+            return Err(ConfigError::Value(format!("`[erase] approve` in `{}`: `{p}` is no person of the settings", path.display())));
+        }
+        let members = |p: &String| config.people.get(p).filter(|x| x.is_team()).map_or_else(|| vec![p.clone()], |x| x.members.clone());
+        config.erase = approve.from.iter().flat_map(members).collect();
+    }
     for (id, p) in &config.people {
         if let Some(m) = p.members.iter().find(|m| config.people.get(*m).is_none_or(super::Person::is_team)) {
             return Err(ConfigError::Value(format!("`[people.{id}]` in `{}`: member `{m}` is no person of the settings", path.display())));

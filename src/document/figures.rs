@@ -74,7 +74,6 @@ mod tests {
         b.runbook = "<script>".to_owned();
         let mut t = Tally::default();
         t.brief(&b);
-        t.actions(&s.incident());
         let stats = t.finish();
         let got = page(&stats, "all <b>");
         for text in stats.spans.iter().map(|s| s.definition).chain(stats.counts.iter().map(|c| c.definition)) {

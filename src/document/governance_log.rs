@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::record::action::{Action, canonical};
-use crate::record::actor::Actor;
 use crate::record::event::{ActionProposed, ApprovalGranted, Event, EvidenceAttached, Facts, IncidentOpened, IncidentResolved};
 use crate::record::id::Hash;
 use crate::record::incident::Incident;
@@ -18,6 +17,7 @@ use crate::record::time::{Timestamp, human_span};
 use crate::record::timeline::{occurred_at, summary_with, verdict_word};
 
 use super::escape::markdown::{code, text};
+use super::who;
 
 /// How a new GOVERNANCE-LOG.md begins.
 pub const PREAMBLE: &str = "# Governance log\n\n\
@@ -68,6 +68,7 @@ fn is_other(facts: &Facts) -> bool {
             | Facts::PayloadErased(_)
             | Facts::LedgerCreated(_)
             | Facts::SignersChanged(_)
+            | Facts::LedgerKeyAdded(_)
             | Facts::DeployRecorded(_)
             | Facts::ObservationRecorded(_)
             | Facts::Other { .. }
@@ -94,10 +95,6 @@ struct Page<'a> {
 
 fn utc(at: Timestamp) -> String {
     at.to_seconds()
-}
-
-fn who(actor: &Actor) -> String {
-    if actor.is_person { text(&actor.name) } else { format!("{} (not a known person)", text(&actor.name)) }
 }
 
 /// A JSON value as people write it: text bare, the rest as JSON.
@@ -284,7 +281,9 @@ impl Page<'_> {
                     let line = format!("{} started by {}.", utc(e.header.at), text(&x.executor));
                     self.bullet(seq, &line);
                     let source = source_of(x.source.account.as_deref(), x.source.region.as_deref(), x.source.endpoint.as_deref());
-                    self.bullet(seq, &format!("Read just before: {}, as {source}.", code(&canonical(&x.before))));
+                    if !x.before.is_null() {
+                        self.bullet(seq, &format!("Read just before: {}, as {source}.", code(&canonical(&x.before))));
+                    }
                 }
                 Facts::RecoveryVerified(x) if x.n == a.n => {
                     let line = self.line(e);

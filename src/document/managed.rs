@@ -12,6 +12,7 @@
 //!
 //! Files with CRLF line ends keep them; the hash is that of the lines, whatever ends them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::record::id::Hash;
@@ -215,13 +216,25 @@ struct Block<'a> {
     crlf: bool,
 }
 
-/// Lists the entries in a file.
+/// A file taken apart, to be read once and then brought up to date.
+pub struct Scanned<'a> {
+    text: &'a str,
+    parts: Vec<Stretch<'a>>,
+}
+
+impl Scanned<'_> {
+    /// The entries in the file.
+    pub fn found(&self) -> impl Iterator<Item = &Found> {
+        self.parts.iter().filter_map(|p| if let Stretch::Block(b) = p { Some(&b.found) } else { None })
+    }
+}
+
+/// Takes a file apart.
 ///
 /// # Errors
 /// Every structural [`Fault`]; edits are not among them, see [`Found::edited`].
-pub fn scan(text: &str) -> Result<Vec<Found>, Vec<Fault>> {
-    let parts = split(text)?;
-    Ok(parts.into_iter().filter_map(|p| if let Stretch::Block(b) = p { Some(b.found) } else { None }).collect())
+pub fn scan(text: &str) -> Result<Scanned<'_>, Vec<Fault>> {
+    Ok(Scanned { text, parts: split(text)? })
 }
 
 /// Brings the entries of a file up to date; `preamble` begins a file that does not exist yet.
@@ -232,7 +245,20 @@ pub fn scan(text: &str) -> Result<Vec<Found>, Vec<Fault>> {
 /// # Errors
 /// Every [`Fault`] found; with `force`, edited entries are replaced instead.
 pub fn merge(existing: Option<&str>, preamble: &str, entries: &[Entry], force: bool) -> Result<Merged, Vec<Fault>> {
-    let parts = split(existing.unwrap_or(preamble))?;
+    let scanned = scan(existing.unwrap_or(preamble))?;
+    merge_into(&scanned, existing.is_some_and(ends_in_crlf), entries, force)
+}
+
+/// [`merge`] for a file that was read already.
+///
+/// # Errors
+/// As [`merge`].
+pub fn renew(scanned: &Scanned<'_>, entries: &[Entry], force: bool) -> Result<Merged, Vec<Fault>> {
+    merge_into(scanned, ends_in_crlf(scanned.text), entries, force)
+}
+
+fn merge_into(scanned: &Scanned<'_>, crlf: bool, entries: &[Entry], force: bool) -> Result<Merged, Vec<Fault>> {
+    let parts = &scanned.parts;
     let mut place: HashMap<&str, usize> = HashMap::new();
     for (i, part) in parts.iter().enumerate() {
         if let Stretch::Block(b) = part {
@@ -241,7 +267,7 @@ pub fn merge(existing: Option<&str>, preamble: &str, entries: &[Entry], force: b
     }
     let mut sorted: Vec<&Entry> = entries.iter().collect();
     sorted.sort_by(|a, b| b.order.cmp(&a.order).then_with(|| b.id.cmp(&a.id)));
-    let faults = faults(&parts, &place, &sorted, force);
+    let faults = faults(parts, &place, &sorted, force);
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -257,8 +283,8 @@ pub fn merge(existing: Option<&str>, preamble: &str, entries: &[Entry], force: b
     }
 
     let known: HashMap<&str, &Entry> = entries.iter().map(|e| (e.id.as_str(), e)).collect();
-    let crlf = existing.is_some_and(ends_in_crlf);
     let mut out = Writer { merged: Merged::default(), crlf };
+    out.merged.text.reserve(scanned.text.len());
     for i in 0..=parts.len() {
         let follows = matches!(parts.get(i), Some(Stretch::Block(_)));
         for entry in before.get(&i).into_iter().flatten().rev() {
@@ -349,19 +375,25 @@ pub fn empty(id: &str) -> String {
 }
 
 /// The text with line feeds only, ending in one.
-fn lines_of(body: &str) -> String {
-    let mut lines = body.replace("\r\n", "\n");
+fn lines_of(body: &str) -> Cow<'_, str> {
+    let mut lines = fed(body);
     if !lines.ends_with('\n') {
-        lines.push('\n');
+        lines.to_mut().push('\n');
     }
     lines
 }
 
 /// What stands between the markers of a block, with line feeds only.
-fn body_of(whole: &str) -> String {
-    let mut lines: Vec<&str> = whole.split_inclusive('\n').skip(1).collect();
-    lines.pop();
-    lines.concat().replace("\r\n", "\n")
+fn body_of(whole: &str) -> Cow<'_, str> {
+    let begin = whole.find('\n').map_or(whole.len(), |i| i + 1);
+    let last = whole.strip_suffix('\n').unwrap_or(whole);
+    let end = last.rfind('\n').map_or(begin, |i| i + 1).max(begin);
+    fed(&whole[begin..end])
+}
+
+/// With line feeds only.
+fn fed(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
 }
 
 fn ends_in_crlf(text: &str) -> bool {

@@ -22,6 +22,11 @@ impl Actor {
     pub fn tool() -> Self {
         Self { name: "blotter".to_owned(), is_person: false, via: "blotter".to_owned() }
     }
+
+    /// True when nobody acted: a rule fired, the tool did it.
+    pub fn is_tool(&self) -> bool {
+        *self == Self::tool()
+    }
 }
 
 impl fmt::Display for Actor {

@@ -10,6 +10,10 @@ use super::id::IncidentId;
 use super::incident::{FoldError, Head, Status};
 use super::time::Timestamp;
 
+mod action;
+
+pub use action::ActionBrief;
+
 /// One incident on one line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Brief {
@@ -49,13 +53,39 @@ pub struct Brief {
     pub followups: u64,
     /// Follow-ups that are not done.
     pub open_followups: u64,
+    /// Of those that are not done and have a day, which; the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub due: Vec<Due>,
+    /// Its actions, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<ActionBrief>,
     /// How it ended: the summary, or why it was dismissed.
     pub summary: Option<String>,
     /// Sequence number of the event that `summary` stands in, so that a correction of it is seen.
     pub summary_seq: Option<u64>,
 }
 
+/// A follow-up that is not done, with its day.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Due {
+    /// `2026-12-01`.
+    pub on: String,
+    /// Its number.
+    pub n: u64,
+}
+
 impl Brief {
+    /// Folds events of which the first opens the incident.
+    ///
+    /// # Errors
+    /// As [`Brief::begin`].
+    pub fn fold(events: &[Event]) -> Result<Self, FoldError> {
+        let (first, rest) = events.split_first().ok_or(FoldError::NoBeginning)?;
+        let mut brief = Self::begin(first)?;
+        rest.iter().for_each(|e| brief.apply(e));
+        Ok(brief)
+    }
+
     /// Begins with the first event.
     ///
     /// # Errors
@@ -82,6 +112,8 @@ impl Brief {
             actions: 0,
             followups: 0,
             open_followups: 0,
+            due: Vec::new(),
+            told: Vec::new(),
             summary: None,
             summary_seq: None,
         })
@@ -98,14 +130,24 @@ impl Brief {
             Facts::EvidenceCaptured(x) => self.evidence = self.evidence.max(x.n),
             Facts::EvidenceAttached(x) => self.evidence = self.evidence.max(x.n),
             Facts::Erased if event.header.kind.starts_with("evidence.") => self.evidence += 1,
-            Facts::ActionProposed(x) => self.actions = self.actions.max(x.n),
+            Facts::ActionProposed(x) => {
+                self.actions = self.actions.max(x.n);
+                self.told.push(ActionBrief::begin(x, at));
+            }
             Facts::SeverityChanged(x) => self.severity.clone_from(&x.to),
             Facts::IncidentHandedOff(x) => self.owner.clone_from(&x.to),
             Facts::FollowupAdded(x) => {
                 self.followups = self.followups.max(x.n);
                 self.open_followups += 1;
+                if let Some(on) = &x.due {
+                    self.due.push(Due { on: on.clone(), n: x.n });
+                    self.due.sort_unstable();
+                }
             }
-            Facts::FollowupDone(_) => self.open_followups = self.open_followups.saturating_sub(1),
+            Facts::FollowupDone(x) => {
+                self.open_followups = self.open_followups.saturating_sub(1);
+                self.due.retain(|d| d.n != x.n);
+            }
             Facts::RecoveryVerified(_) if self.status == Status::Open => {
                 self.status = Status::Mitigated;
                 self.mitigated_at = Some(at);
@@ -132,13 +174,19 @@ impl Brief {
                 self.summary_seq = None;
             }
             Facts::EventCorrected(x) if self.summary_seq == Some(x.seq) => self.summary = Some(x.text.clone()),
-            _ => {}
+            facts => self.told.iter_mut().for_each(|a| a.apply(facts, at)),
         }
     }
 
     fn ended(&mut self, seq: u64, how: &str) {
         self.summary = Some(how.to_owned());
         self.summary_seq = Some(seq);
+    }
+
+    /// Says only what briefs said in the first two formats of a ledger.
+    pub fn forget_what_is_new(&mut self) {
+        self.due.clear();
+        self.told.clear();
     }
 
     /// When it began: as a person says, or when it was recorded.
@@ -155,9 +203,7 @@ mod tests {
     use crate::record::testing::{Story, attached};
 
     fn brief(events: &[Event]) -> Brief {
-        let mut b = Brief::begin(&events[0]).unwrap();
-        events[1..].iter().for_each(|e| b.apply(e));
-        b
+        Brief::fold(events).unwrap()
     }
 
     /// What the brief must say, looked up in the whole state.
@@ -184,9 +230,18 @@ mod tests {
             actions: i.actions.iter().map(|a| a.n).max().unwrap_or(0),
             followups: i.followups.iter().map(|f| f.n).max().unwrap_or(0),
             open_followups: i.followups.iter().filter(|f| f.done.is_none()).count() as u64,
+            due: due(i),
+            told: i.actions.iter().map(ActionBrief::from_whole).collect(),
             summary: summary_seq.and_then(|s| i.corrections.get(&s).cloned()).or(ended),
             summary_seq,
         }
+    }
+
+    fn due(i: &Incident) -> Vec<Due> {
+        let open = i.followups.iter().filter(|f| f.done.is_none());
+        let mut due: Vec<Due> = open.filter_map(|f| Some(Due { on: f.due.clone()?, n: f.n })).collect();
+        due.sort();
+        due
     }
 
     fn brief_seq(i: &Incident) -> Option<u64> {

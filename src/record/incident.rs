@@ -12,6 +12,7 @@ use super::event::{Event, Facts, RunbookRef, Waived};
 use super::id::{Hash, IncidentId};
 use super::observation::{BlobRef, Observation};
 use super::time::Timestamp;
+use super::timeline::rounds;
 use super::verdict::Verdict;
 
 pub mod decide;
@@ -458,6 +459,7 @@ impl Incident {
             Facts::NoteAdded(_)
             | Facts::LedgerCreated(_)
             | Facts::SignersChanged(_)
+            | Facts::LedgerKeyAdded(_)
             | Facts::IncidentOpened(_)
             | Facts::PayloadErased(_)
             | Facts::DeployRecorded(_)
@@ -559,7 +561,7 @@ impl Incident {
             Facts::ActionFailed(x) => action.progress = Progress::Failed { error: x.error.clone(), at, reconciled: x.reconciled },
             Facts::ActionUnknown(x) => action.progress = Progress::Unknown { error: x.error.clone(), at },
             Facts::RecoveryVerified(x) => {
-                let text = format!("{} rounds in a row met", x.passes);
+                let text = format!("{} met", rounds(x.passes));
                 action.verification = Some(Verification { seq, verify: x.verify.clone(), verdict: Verdict::Met, text, at });
                 if self.status == Status::Open {
                     self.status = Status::Mitigated;

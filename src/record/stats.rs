@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::action::{Action, Progress};
 use super::brief::Brief;
-use super::incident::{Incident, Status};
+use super::incident::Status;
 use super::time::Timestamp;
 
 /// A duration over many incidents or actions.
@@ -107,6 +106,7 @@ impl Tally {
         *self.by_severity.entry(b.severity.clone()).or_default() += 1;
         *self.by_status.entry(b.status.to_string()).or_default() += 1;
         self.not_over += u64::from(b.status.is_active());
+        self.actions(b);
         if b.status == Status::Dismissed {
             self.false_alarms += 1;
             return;
@@ -117,15 +117,14 @@ impl Tally {
         self.resolve.add(began, b.resolved_at);
     }
 
-    /// Takes in the actions of an incident; beside [`Tally::brief`], not instead of it.
-    pub fn actions(&mut self, incident: &Incident) {
-        for a in &incident.actions {
+    fn actions(&mut self, b: &Brief) {
+        for a in &b.told {
             self.actions += 1;
-            self.denied += u64::from(matches!(a.progress, Progress::Denied { .. }));
-            self.failed += u64::from(matches!(a.progress, Progress::Failed { .. }));
-            self.self_approved += u64::from(a.approvals.iter().any(|x| x.self_approved && !x.revoked));
-            self.break_glass += u64::from(broke_glass(a));
-            if !a.rule.none {
+            self.denied += u64::from(a.denied);
+            self.failed += u64::from(a.failed);
+            self.self_approved += u64::from(a.approvals.iter().any(|x| x.own && !x.revoked));
+            self.break_glass += u64::from(a.broke_glass);
+            if a.needs > 0 {
                 self.approval.add(a.proposed_at, a.approvals.first().map(|x| x.at));
             }
         }
@@ -172,19 +171,6 @@ impl Tally {
     }
 }
 
-/// True when the action was started without the approvals its rule asks for.
-fn broke_glass(a: &Action) -> bool {
-    let (Some(started), Some(executor)) = (a.started_at, &a.executor) else { return false };
-    if a.rule.none {
-        return false;
-    }
-    let stood = a.approvals.iter().filter(|x| x.at <= started && started < x.expires_at && (a.rule.allow_self || x.approver != *executor));
-    let mut who: Vec<_> = stood.map(|x| &x.approver).collect();
-    who.sort_unstable();
-    who.dedup();
-    (who.len() as u64) < a.rule.min
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,9 +179,7 @@ mod tests {
     use crate::record::testing::{Story, proposed, rule};
 
     fn brief(s: &Story) -> Brief {
-        let mut b = Brief::begin(&s.events[0]).unwrap();
-        s.events[1..].iter().for_each(|e| b.apply(e));
-        b
+        Brief::fold(&s.events).unwrap()
     }
 
     fn sample(spans: &[i64]) -> (Option<i64>, Option<i64>) {
@@ -225,7 +209,6 @@ mod tests {
         let mut t = Tally::default();
         for s in [&whole, &open, &dismissed] {
             t.brief(&brief(s));
-            t.actions(&s.incident());
         }
         let stats = t.finish();
         assert_eq!(stats.incidents, 3);
@@ -258,7 +241,7 @@ mod tests {
                 before: serde_json::Value::Null,
                 source: Source::default(),
             });
-            broke_glass(&s.incident().actions[0])
+            brief(&s).told[0].broke_glass
         };
         assert!(start(rule()));
         assert!(!start(ApprovalRule { none: true, ..rule() }));

@@ -388,7 +388,14 @@ pub(crate) fn one_of_each() -> Vec<Facts> {
 fn rare() -> Vec<Facts> {
     let text = str::to_owned;
     vec![
-        LedgerCreated { ledger: text(LEDGER), drill: false }.into(),
+        LedgerCreated { ledger: text(LEDGER), drill: false, key: None }.into(),
+        LedgerKeyAdded {
+            key: text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnew"),
+            replaces: Some(text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOold")),
+            unsigned_from: Some(40),
+            reason: Some(text("the old one was on a disk that died")),
+        }
+        .into(),
         DecisionMade {
             decide: text("cause"),
             suggested: Some(text("never-pulsed")),
@@ -455,6 +462,8 @@ fn rare() -> Vec<Facts> {
             blob: Some(Hash::of(&[b"blob"])),
             reason: text("held an address"),
             approved_by: vec![text("T-JOSH")],
+            asked_by: None,
+            signature: None,
         }
         .into(),
         SignersChanged {

@@ -10,6 +10,11 @@ use super::observation::Observation;
 use super::time::{Timestamp, human_span};
 use super::verdict::Verdict;
 
+/// How often in a row every probe was as expected: `3 rounds in a row`.
+pub fn rounds(passes: u64) -> String {
+    if passes == 1 { "one round".to_owned() } else { format!("{passes} rounds in a row") }
+}
+
 /// One line of a timeline, as others build on it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
@@ -177,6 +182,10 @@ pub fn summary_with(event: &Event, text: Option<&str>) -> String {
         Facts::LedgerCreated(x) if x.drill => format!("DRILL ledger {} created", x.ledger),
         Facts::LedgerCreated(x) => format!("ledger {} created", x.ledger),
         Facts::SignersChanged(x) => format!("the list of signers changed, to {}", x.hash.short()),
+        Facts::LedgerKeyAdded(x) => {
+            let what = if x.replaces.is_some() { "the ledger has another key" } else { "the ledger has a key" };
+            with(format!("{what}: {}", x.key), "; ", x.reason.as_deref())
+        }
         Facts::IncidentOpened(x) => {
             let drill = if x.drill { "DRILL " } else { "" };
             let head = format!("{drill}incident {} opened, {}: {} {}", x.number, x.severity, x.runbook.id, x.title);
@@ -274,7 +283,7 @@ fn action_summary(facts: &Facts) -> String {
         Facts::ActionFailed(x) => format!("a{} failed: {}{}", x.n, x.error, looked(x.reconciled)),
         Facts::ActionUnknown(x) => format!("a{} outcome unknown: {}", x.n, x.error),
         Facts::RecoveryVerified(x) => {
-            format!("a{} recovery verified ({}), {} rounds in a row, {} after the start", x.n, x.verify, x.passes, human_span(x.after_ms))
+            format!("a{} recovery verified ({}), {}, {} after the start", x.n, x.verify, rounds(x.passes), human_span(x.after_ms))
         }
         Facts::RecoveryNotVerified(x) => format!("a{} recovery not verified ({}, {}): {}", x.n, x.verify, x.verdict, x.reason),
         _ => String::new(),

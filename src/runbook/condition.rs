@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::expect::{self, Subject};
 use super::judge::{Judged, Look};
-use super::model::{Condition, Expectation, WindowTest};
+use super::model::{Condition, Expectation, Runbook, Trigger, WindowTest};
 use super::window::{self, Evaluated, Sweep};
 use crate::record::observation::Sample;
 use crate::record::time::Timestamp;
@@ -166,6 +166,20 @@ pub fn series(condition: &Condition) -> BTreeMap<String, i64> {
     needed
 }
 
+/// [`series`] over all conditions of a runbook.
+pub fn series_of(runbook: &Runbook) -> BTreeMap<String, i64> {
+    let branches = runbook.decides.iter().flat_map(|d| d.branches.iter().filter_map(|b| b.when.as_ref()));
+    let rules = runbook.escalates.iter().filter_map(|e| if let Trigger::When(c) = &e.trigger { Some(c) } else { None });
+    let signs = runbook.signals.iter().map(|s| &s.when);
+    let all = signs.chain(branches).chain(rules).chain(runbook.actions.iter().flat_map(|a| &a.requires));
+    let mut needed: BTreeMap<String, i64> = BTreeMap::new();
+    for (name, before) in all.flat_map(series) {
+        let known = needed.entry(name).or_default();
+        *known = (*known).max(before);
+    }
+    needed
+}
+
 /// Collects the windows of a condition, in order.
 fn windows<'a>(condition: &'a Condition, tests: &mut Vec<&'a WindowTest>) {
     match condition {
@@ -217,7 +231,8 @@ fn tree(condition: &Condition, facts: &Facts<'_>, window: &dyn Fn(&WindowTest) -
         Condition::Verdict { probe, is } => on_probe(probe, facts, |seen| verdict(probe, *is, seen)),
         Condition::Decided { id, branch } => match (facts.decided)(id) {
             None => Holds::leaf(Verdict::Unknown, format!("nobody has decided `{id}` yet")),
-            Some(taken) => Holds::leaf((taken == *branch).into(), format!("`{id}` was decided as `{taken}`, wanted `{branch}`")),
+            Some(taken) if taken == *branch => Holds::leaf(Verdict::Met, format!("`{id}` was decided as `{taken}`")),
+            Some(taken) => Holds::leaf(Verdict::Unmet, format!("`{id}` was decided as `{taken}`, not as `{branch}`")),
         },
         Condition::Any(parts) => joined(parts.iter().map(|p| tree(p, facts, window)).collect(), Verdict::Unmet, Verdict::or),
         Condition::All(parts) => joined(parts.iter().map(|p| tree(p, facts, window)).collect(), Verdict::Met, Verdict::and),
@@ -252,7 +267,8 @@ fn expectation(probe: &str, test: &Expectation, seen: &Seen) -> Holds {
     let text = match (&checked.because, &test.form) {
         (Some(because), _) => format!("{probe}: `{}` is unknown: {because}", test.text),
         (None, super::model::Form::Compare { left, op, right }) => {
-            format!("{probe}: {} is {}, wanted {} {right}", left.0, brief(&checked.actual), expect::op_text(*op))
+            let against = expect::against(checked.verdict, *op, right);
+            format!("{probe}: {} is {} {against}", left.0, brief(&checked.actual))
         }
         (None, super::model::Form::Bool(_)) => format!("{probe}: `{}` is {}", test.text, brief(&checked.actual)),
     };

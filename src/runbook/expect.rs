@@ -10,6 +10,7 @@ use serde_json::{Number, Value};
 
 use super::model::{Expectation, Expr, Form, Op};
 use crate::record::time::parse_span;
+use crate::record::verdict::Verdict;
 
 mod compare;
 mod functions;
@@ -106,8 +107,18 @@ pub fn expr_warnings(e: &Expr) -> Vec<ExprFault> {
     lint::warnings(&e.0)
 }
 
+/// What a value was held against, behind the value: `(> 10)`, `(not > 10)`, `(wanted > 10)` while it is unknown.
+pub fn against(verdict: Verdict, op: Op, right: &impl std::fmt::Display) -> String {
+    let is = match verdict {
+        Verdict::Met => "",
+        Verdict::Unmet => "not ",
+        Verdict::Unknown => "wanted ",
+    };
+    format!("({is}{} {right})", op_text(op))
+}
+
 /// The comparison as it is written.
-pub fn op_text(op: Op) -> &'static str {
+fn op_text(op: Op) -> &'static str {
     match op {
         Op::Eq => "==",
         Op::Ne => "!=",

@@ -18,7 +18,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::expect::{compare_numbers, op_text};
+use super::expect::{against, compare_numbers};
 use super::model::{Op, WindowFn, WindowTest};
 use crate::record::observation::Sample;
 use crate::record::time::{Timestamp, human_span};
@@ -74,7 +74,7 @@ impl Evaluated {
     /// One line for people, with the numbers named.
     pub fn because(&self, test: &WindowTest) -> String {
         let call = call(test);
-        let wanted = format!("wanted {} {}", op_text(test.op), test.value);
+        let against = against(self.verdict, test.op, &test.value);
         let resets = match self.resets {
             0 => String::new(),
             1 => ", counting from zero after a reset".to_owned(),
@@ -94,9 +94,9 @@ impl Evaluated {
             Coverage::Stale { age_ms } => Some(format!("the newest reading is {} old", human_span(age_ms))),
         };
         match (self.value, self.verdict, gap) {
-            (Some(v), Verdict::Met, Some(gap)) => format!("{call} is at least as far as {v}, {wanted}{resets} (not covered: {gap})"),
-            (Some(v), Verdict::Unknown, Some(gap)) => format!("{call} is not covered: {gap}; so far {v}, {wanted}{resets}"),
-            (Some(v), _, _) => format!("{call} is {v}, {wanted}{resets}"),
+            (Some(v), Verdict::Met, Some(gap)) => format!("{call} is at least as far as {v} {against}{resets} (not covered: {gap})"),
+            (Some(v), Verdict::Unknown, Some(gap)) => format!("{call} is not covered: {gap}; so far {v} {against}{resets}"),
+            (Some(v), _, _) => format!("{call} is {v} {against}{resets}"),
             (None, _, Some(gap)) => format!("{call} is not covered: {gap}"),
             (None, _, None) => format!("{call} has no value: no reading lies in the window"),
         }

@@ -62,8 +62,11 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
     if format < schema::FORMAT {
         let _one_at_a_time = super::lock::exclusive(&beside(path, ".migrate"))?;
         schema::migrate(&mut conn)?;
-        if format == 1 {
+        if format < 2 {
             super::search::fill(&conn)?;
+        }
+        if format < 3 {
+            super::projection::renew_glance(&conn)?;
         }
     }
     let mode: String = conn.query_row("PRAGMA journal_mode", [], |r| r.get(0))?;

@@ -1,16 +1,16 @@
-//! What is derived from the events and can be dropped: incidents in brief, readings, which event names which blob,
-//! and the full text.
+//! What is derived from the events and can be dropped: incidents in brief, readings, versions behind aliases, which
+//! event names which blob, and the full text.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
-use super::{Store, checkpoint, read, search};
+use super::{Store, checkpoint, deploy, read, search};
 use crate::record::brief::Brief;
 use crate::record::chain::{self, Tree};
 use crate::record::event::{Event, Facts};
-use crate::record::id::IncidentId;
+use crate::record::id::{IncidentId, StreamId};
 use crate::record::incident::Status;
 use crate::record::observation::{BlobRef, Observation};
 
@@ -61,6 +61,7 @@ impl<'c> Projector<'c> {
         if let Some(observation) = observation(&event.facts) {
             self.keep_readings(pos, observation)?;
         }
+        deploy::apply(self.conn, event)?;
         search::index(self.conn, pos, event)
     }
 
@@ -151,6 +152,24 @@ pub(super) fn to_text(brief: &Brief) -> Result<String, StoreError> {
     serde_json::to_string(brief).map_err(|e| StoreError::Unwritable(e.into()))
 }
 
+/// Makes every brief anew, and the rows of every deployed alias; within one transaction. What cannot be read stays as it is.
+pub(super) fn renew_glance(conn: &Connection) -> Result<(), StoreError> {
+    let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    for old in read::briefs(conn, &read::Filter::default())? {
+        let events = read::load(conn, &StreamId::incident(old.id), 0, None);
+        if let Some(brief) = events.ok().and_then(|e| Brief::fold(&e).ok()) {
+            let text = to_text(&brief)?;
+            conn.prepare_cached("UPDATE incident SET brief = ?2 WHERE number = ?1")?.execute(params![brief.number.cast_signed(), text])?;
+        }
+    }
+    for stream in read::streams(conn, "deploy/")? {
+        for event in read::load(conn, &stream, 0, None).unwrap_or_default() {
+            deploy::apply(conn, &event)?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
 impl Store {
     /// Drops everything derived and makes it again from the events, in one transaction.
     ///
@@ -163,8 +182,9 @@ impl Store {
         let started = std::time::Instant::now();
         let transaction = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
             .map_err(|e| StoreError::from(e).after(started.elapsed()))?;
-        self.conn
-            .execute_batch("DELETE FROM frontier; DELETE FROM incident; DELETE FROM reading; DELETE FROM series; DELETE FROM blob_use")?;
+        self.conn.execute_batch(
+            "DELETE FROM frontier; DELETE FROM incident; DELETE FROM reading; DELETE FROM series; DELETE FROM blob_use; DELETE FROM deploy",
+        )?;
         search::clear(&self.conn)?;
         replay(&self.conn)?;
         self.in_place()?;

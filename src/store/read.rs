@@ -3,8 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 
-use super::Store;
 use super::error::StoreError;
+use super::{Store, schema};
 use crate::record::brief::Brief;
 use crate::record::chain;
 use crate::record::event::Event;
@@ -20,6 +20,8 @@ pub struct Filter {
     pub status: Option<Vec<Status>>,
     /// Only of this runbook.
     pub runbook: Option<String>,
+    /// Only with a smaller number.
+    pub below: Option<u64>,
     /// At most so many, the newest.
     pub limit: Option<u64>,
 }
@@ -96,6 +98,9 @@ pub(super) fn load(conn: &Connection, stream: &StreamId, after: u64, limit: Opti
     Ok(events)
 }
 
+/// Word for word the condition of the index `incident_due`, or it would not be used.
+pub(super) const WITH_DUE: &str = "SELECT brief FROM incident WHERE brief ->> '$.due[0].on' IS NOT NULL AND brief ->> '$.due[0].on' < ?1";
+
 fn read_brief(row: &Row<'_>) -> Result<Brief, StoreError> {
     let text = row.get_ref(0)?.as_str().map_err(|e| StoreError::Corrupt(e.to_string()))?;
     serde_json::from_str(text).map_err(|e| StoreError::Corrupt(format!("an incident in brief is not readable: {e}")))
@@ -108,6 +113,15 @@ pub(super) fn brief(conn: &Connection, id: IncidentId) -> Result<Option<Brief>, 
 }
 
 pub(super) fn briefs(conn: &Connection, filter: &Filter) -> Result<Vec<Brief>, StoreError> {
+    let mut briefs = Vec::new();
+    each_brief(conn, filter, &mut |b| {
+        briefs.push(b);
+        Ok::<_, StoreError>(())
+    })?;
+    Ok(briefs)
+}
+
+fn each_brief<E: From<StoreError>>(conn: &Connection, filter: &Filter, take: &mut dyn FnMut(Brief) -> Result<(), E>) -> Result<(), E> {
     let mut sql = "SELECT brief FROM incident WHERE 1".to_owned();
     let mut values: Vec<String> = Vec::new();
     if let Some(statuses) = &filter.status {
@@ -118,15 +132,29 @@ pub(super) fn briefs(conn: &Connection, filter: &Filter) -> Result<Vec<Brief>, S
         sql.push_str(" AND runbook = ?");
         values.push(runbook.clone());
     }
+    if let Some(below) = filter.below {
+        sql.push_str(&format!(" AND number < {}", below.cast_signed()));
+    }
     let limit = filter.limit.map_or(-1, u64::cast_signed);
     sql.push_str(&format!(" ORDER BY number DESC LIMIT {limit}"));
-    let mut query = conn.prepare_cached(&sql)?;
-    let mut rows = query.query(params_from_iter(values))?;
-    let mut briefs = Vec::new();
-    while let Some(row) = rows.next()? {
-        briefs.push(read_brief(row)?);
+    let mut query = conn.prepare_cached(&sql).map_err(StoreError::from)?;
+    let mut rows = query.query(params_from_iter(values)).map_err(StoreError::from)?;
+    while let Some(row) = rows.next().map_err(StoreError::from)? {
+        take(read_brief(row)?)?;
     }
-    Ok(briefs)
+    Ok(())
+}
+
+pub(super) fn streams(conn: &Connection, prefix: &str) -> Result<Vec<StreamId>, StoreError> {
+    let mut first = conn.prepare_cached("SELECT min(stream) FROM event WHERE stream >= ?1")?;
+    let mut next = conn.prepare_cached("SELECT min(stream) FROM event WHERE stream > ?1")?;
+    let mut streams: Vec<StreamId> = Vec::new();
+    let mut name: Option<String> = first.query_row([prefix], |r| r.get(0))?;
+    while let Some(found) = name.filter(|n| n.starts_with(prefix)) {
+        streams.push(found.parse().map_err(|e| StoreError::Corrupt(format!("{e}")))?);
+        name = next.query_row([&found], |r| r.get(0))?;
+    }
+    Ok(streams)
 }
 
 impl Store {
@@ -192,17 +220,22 @@ impl Store {
         Ok(events)
     }
 
-    /// The incidents that have follow-ups open, in order.
+    /// The incidents that may have follow-ups which were due before `day` (`2026-12-01`) and are not done, in order.
+    /// Looks at no other, unless the ledger is from before there was a list of them.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn with_followups(&self) -> Result<Vec<Brief>, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT brief FROM incident WHERE brief ->> '$.open_followups' > 0 ORDER BY number")?;
-        let mut rows = query.query([])?;
+    pub fn with_due(&self, day: &str) -> Result<Vec<Brief>, StoreError> {
+        if schema::marks(&self.conn)?.1 < 3 {
+            return Ok(briefs(&self.conn, &Filter::default())?.into_iter().rev().filter(|b| b.open_followups > 0).collect());
+        }
+        let mut query = self.conn.prepare_cached(WITH_DUE)?;
+        let mut rows = query.query([day])?;
         let mut briefs = Vec::new();
         while let Some(row) = rows.next()? {
             briefs.push(read_brief(row)?);
         }
+        briefs.sort_by_key(|b| b.number);
         Ok(briefs)
     }
 
@@ -220,6 +253,14 @@ impl Store {
     /// See [`StoreError`].
     pub fn briefs(&self, filter: &Filter) -> Result<Vec<Brief>, StoreError> {
         briefs(&self.conn, filter)
+    }
+
+    /// Hands incidents in brief to `take`, newest first, one at a time.
+    ///
+    /// # Errors
+    /// What `take` says, and see [`StoreError`].
+    pub fn each_brief<E: From<StoreError>>(&self, filter: &Filter, mut take: impl FnMut(Brief) -> Result<(), E>) -> Result<(), E> {
+        each_brief(&self.conn, filter, &mut take)
     }
 
     /// An incident in brief.
@@ -267,15 +308,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn streams(&self, prefix: &str) -> Result<Vec<StreamId>, StoreError> {
-        let mut first = self.conn.prepare_cached("SELECT min(stream) FROM event WHERE stream >= ?1")?;
-        let mut next = self.conn.prepare_cached("SELECT min(stream) FROM event WHERE stream > ?1")?;
-        let mut streams: Vec<StreamId> = Vec::new();
-        let mut name: Option<String> = first.query_row([prefix], |r| r.get(0))?;
-        while let Some(found) = name.filter(|n| n.starts_with(prefix)) {
-            streams.push(found.parse().map_err(|e| StoreError::Corrupt(format!("{e}")))?);
-            name = next.query_row([&found], |r| r.get(0))?;
-        }
-        Ok(streams)
+        streams(&self.conn, prefix)
     }
 
     /// The readings of `series` after `from` up to `to`, and the newest one at or before `from` to start from.

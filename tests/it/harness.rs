@@ -63,9 +63,16 @@ impl House {
         if !scenario.is_empty() {
             scenario::break_it(scenario, &mut world).expect("a scenario");
         }
+        let house = Self::beside_world(world);
+        let api = house.stack.as_ref().map(Simulator::api_url).unwrap_or_default();
+        house.settle(&format!("[vars]\napi = \"{api}\"\n"));
+        house
+    }
+
+    /// A house beside any stack, with nothing in its settings about it.
+    pub(crate) fn beside_world(world: World) -> Self {
         let stack = Simulator::start(world).expect("loopback");
         let mut house = Self::new();
-        house.settle(&format!("[vars]\napi = \"{}\"\n", stack.api_url()));
         house.set("AWS_ENDPOINT_URL", stack.url());
         house.set("AWS_ACCESS_KEY_ID", "AKIATEST");
         house.set("AWS_SECRET_ACCESS_KEY", "test");
@@ -163,6 +170,21 @@ impl House {
     #[track_caller]
     pub(crate) fn json(&self, line: &str) -> Value {
         self.ok(&format!("{line} --json")).json()
+    }
+
+    /// Approves an action as that person, who gets a key and a line among the signers the first time.
+    #[track_caller]
+    pub(crate) fn approve(&self, action: &str, person: &str) {
+        let key = self.folder.path().join("home").join(person);
+        if !key.exists() {
+            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+            assert!(made.expect("ssh-keygen").success());
+            let public = std::fs::read_to_string(key.with_extension("pub")).expect("its public half");
+            let list = self.path("allowed_signers");
+            let known = std::fs::read_to_string(&list).unwrap_or_default();
+            std::fs::write(list, format!("{known}{person} namespaces=\"approval@blotter\" {public}")).expect("a list of signers");
+        }
+        self.ok(&format!("approve {action} --as {person} --key {}", key.display()));
     }
 
     /// Runs a command line with `input` on its standard input.

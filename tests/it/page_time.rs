@@ -133,6 +133,24 @@ fn ctrl_c_keeps_what_was_captured() {
 }
 
 #[test]
+fn triage_without_its_ledger_says_so_and_looks_all_the_same() {
+    let house = House::beside("INC-001");
+    house.write("ledger/blotter.db", "not a ledger");
+    std::fs::set_permissions(house.ledger(), PermissionsExt::from_mode(0o600)).expect("it is ours");
+    let ran = house.run("triage");
+    assert_eq!(ran.code, 10, "{ran}");
+    assert!(ran.stdout.contains("INC-001 MATCH"), "{ran}");
+    ran.says(&["the ledger could not be read, so nothing over time could be judged: ", "is not a ledger of blotter"]);
+    let said = house.run("triage --json").json();
+    assert!(said["ledger_unread"].as_str().is_some_and(|s| s.contains("is not a ledger of blotter")), "{said}");
+
+    std::fs::remove_file(house.ledger()).expect("it is ours");
+    let ran = house.run("triage");
+    assert_eq!((ran.code, ran.stderr.contains("ledger")), (10, false), "no ledger yet is no trouble\n{ran}");
+    assert_eq!(house.run("triage --json").json()["ledger_unread"], serde_json::Value::Null);
+}
+
+#[test]
 fn a_broken_ledger_blinds_nobody() {
     let house = House::beside("INC-001");
     house.write("ledger/blotter.db", "not a ledger");

@@ -3,11 +3,12 @@
     target/ci-venv/bin/python tests/moto/run.py target/debug/blotter
 
 Starts moto and a status endpoint on loopback, plants a function with three versions behind an alias and a log group with
-errors, and walks page to postmortem: open, collect, propose, approve, execute, verify, resolve, render. Exits 1 at the
-first thing that is not so.
+errors, and walks page to postmortem: open, collect, propose, approve, execute, verify, resolve, render. A second incident
+stops executions of Step Functions. Exits 1 at the first thing that is not so.
 
 What moto cannot show, and is therefore tried against our own simulator: it ignores RevisionId, takes patterns such as
-`?A ?B` for match-all, and does not speak the CBOR of CloudWatch. The runbook here does without them.
+`?A ?B` for match-all, drops the error and the cause of a stopped execution, and does not speak the CBOR of CloudWatch. The
+runbooks here do without them.
 """
 
 import http.server
@@ -23,6 +24,7 @@ import time
 import zipfile
 
 import boto3
+import executions
 from moto.server import ThreadedMotoServer
 
 REGION = "us-east-1"
@@ -226,6 +228,10 @@ class Blotter:
 
     def __init__(self, binary, folder, endpoint):
         self.binary, self.folder = binary, folder
+        self.key = folder / "josh"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
+        public = (folder / "josh.pub").read_text()
+        (folder / "allowed_signers").write_text(f'T-JOSH namespaces="approval@blotter" {public}')
         self.env = {
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),
@@ -285,7 +291,7 @@ def walk(blotter, aws_lambda):
     blotter.run("execute a1", code=12)
     blotter.run("approve a1", code=12)
     check("nothing has moved yet", live(aws_lambda), "3")
-    approved = blotter.json("approve a1", actor="T-JOSH")["actions"][0]
+    approved = blotter.json(f"approve a1 --key {blotter.key}", actor="T-JOSH")["actions"][0]
     check("approved by", [a["approver"] for a in approved["approvals"]], ["T-JOSH"])
     done = blotter.json("execute a1")
     check("the action", done["actions"][0]["status"], "succeeded")
@@ -320,6 +326,7 @@ def main():
     host, port = moto.get_host_and_port()
     endpoint = f"http://{host}:{port}"
     aws_lambda = plant(endpoint)
+    sfn = executions.plant(endpoint)
     status = serve(aws_lambda)
     try:
         with tempfile.TemporaryDirectory(prefix="blotter-moto-") as name:
@@ -327,7 +334,10 @@ def main():
             (folder / "runbooks").mkdir()
             (folder / "runbooks/INC-901-dead-shop.md").write_text(RUNBOOK)
             (folder / "blotter.toml").write_text(SETTINGS.format(api=f"http://127.0.0.1:{status.server_port}"))
-            walk(Blotter(binary, folder, endpoint), aws_lambda)
+            (folder / "runbooks" / executions.FILE).write_text(executions.RUNBOOK)
+            blotter = Blotter(binary, folder, endpoint)
+            walk(blotter, aws_lambda)
+            executions.walk(blotter, sfn, check)
     except Failed as failed:
         print(f"FAIL  {failed}")
         return 1

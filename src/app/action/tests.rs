@@ -47,7 +47,7 @@ impl Bench {
             config.people.insert(name.to_owned(), Person::default());
         }
         let aws = crate::aws::Settings::new(clock.as_fn());
-        let base = Ctx { config, clock, actor: person("T-OPS"), drill: false, aws, flag_vars: Vec::new() };
+        let base = Ctx { config, clock, actor: person("T-OPS"), drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
         let store: PathBuf = folder.path().join("drill.db");
         let drill = Drill::start(&base, runbook, Some(scenario), Some(store)).unwrap();
         let bench = Self { folder, drill };

@@ -24,7 +24,7 @@ fn ctx(env: &Environment) -> Ctx {
     let clock = Clock::system();
     let actor = config.actor(None, env);
     let aws = crate::aws::Settings::new(clock.as_fn());
-    Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new() }
+    Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() }
 }
 
 fn of<'a>(checks: &'a [Check], name: &str) -> &'a Check {

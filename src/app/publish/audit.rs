@@ -9,7 +9,8 @@ use super::postmortem::{self, Paths};
 use super::{Told, read, told_at};
 use crate::app::{AppError, Ctx};
 use crate::document::managed::{Part, parts};
-use crate::document::{deploy_log, governance_log, html, picture, postmortem as sections};
+use crate::document::postmortem::entries as postmortem_sections;
+use crate::document::{deploy_log, governance_log, html, picture};
 use crate::record::brief::Brief;
 use crate::record::deploy::Deploys;
 use crate::record::id::{IncidentId, Ref, RefKind, StreamId};
@@ -57,6 +58,8 @@ fn documents(ctx: &Ctx) -> Result<Vec<PathBuf>, AppError> {
 struct Made {
     stream: StreamId,
     at: u64,
+    /// The sections of a postmortem, not an entry of a log.
+    sections: bool,
     bodies: BTreeMap<String, String>,
     told: Option<Told>,
 }
@@ -64,7 +67,7 @@ struct Made {
 struct Audit<'a> {
     ctx: &'a Ctx,
     store: &'a Store,
-    /// Sections of a postmortem come one after the other: the last one made is kept.
+    /// Sections of a postmortem come one after the other: the last document made is kept.
     made: Option<Made>,
     briefs: BTreeMap<u64, Option<Brief>>,
     found: Vec<Unsupported>,
@@ -118,7 +121,7 @@ impl Audit<'_> {
             self.say(path, line, format!("it says that it was made from {at} events of `{stream}`, the record has {head}"));
             return Ok(());
         }
-        let made = self.make(&stream, at)?;
+        let made = self.make(&stream, at, id.starts_with("postmortem/"))?;
         let Some(body) = made.bodies.get(id) else {
             self.say(path, line, format!("entry `{id}` is of no kind that this version knows"));
             return Ok(());
@@ -207,25 +210,28 @@ impl Audit<'_> {
         Ok(known.as_ref())
     }
 
-    fn make(&mut self, stream: &StreamId, at: u64) -> Result<&Made, AppError> {
-        let is_made = self.made.as_ref().is_some_and(|m| m.stream == *stream && m.at == at);
+    fn make(&mut self, stream: &StreamId, at: u64, sections: bool) -> Result<&Made, AppError> {
+        let is_made = self.made.as_ref().is_some_and(|m| m.stream == *stream && m.at == at && m.sections == sections);
         let made = match self.made.take() {
             Some(m) if is_made => m,
-            _ => self.made_of(stream, at)?,
+            _ => self.made_of(stream, at, sections)?,
         };
         Ok(self.made.insert(made))
     }
 
-    fn made_of(&self, stream: &StreamId, at: u64) -> Result<Made, AppError> {
+    fn made_of(&self, stream: &StreamId, at: u64, sections: bool) -> Result<Made, AppError> {
         let mut bodies = BTreeMap::new();
         let mut kept = None;
         match stream.as_incident() {
             Some(_) => {
                 let told = told_at(self.store, stream, Some(at))?;
                 let context = told.context(&self.store.ledger().id);
-                bodies.insert(stream.to_string(), governance_log::entry(&told.incident, &told.events, &context));
-                let all = sections::entries(&told.incident, &told.events, &context);
-                bodies.extend(all.into_iter().filter_map(|e| Some((e.id, e.body?))));
+                if sections {
+                    let all = postmortem_sections(&told.incident, &told.events, &context);
+                    bodies.extend(all.into_iter().filter_map(|e| Some((e.id, e.body?))));
+                } else {
+                    bodies.insert(stream.to_string(), governance_log::entry(&told.incident, &told.events, &context));
+                }
                 kept = Some(told);
             }
             None => {
@@ -234,7 +240,7 @@ impl Audit<'_> {
                 bodies.insert(stream.to_string(), deploy_log::entry(stream, &Deploys::fold(&events), self.store.ledger().drill));
             }
         }
-        Ok(Made { stream: stream.clone(), at, bodies, told: kept })
+        Ok(Made { stream: stream.clone(), at, sections, bodies, told: kept })
     }
 }
 

@@ -1,12 +1,13 @@
 //! The three files of a postmortem: Markdown of which the marked sections are ours, and a page and a picture
 //! that are made from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsString;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::{RenderRequest, Rendered, Told, read, told, write};
+use super::{Desk, RenderRequest, Rendered, Told, read, told};
 use crate::app::{AppError, Ctx};
 use crate::document::html::{self, About, Figure};
 use crate::document::managed::{Fault, merge};
@@ -14,7 +15,7 @@ use crate::document::picture::{self, Size};
 use crate::document::postmortem::{entries, skeleton, stem};
 use crate::record::brief::Brief;
 use crate::record::incident::Status;
-use crate::store::{Filter, Store};
+use crate::store::Store;
 
 /// The folder within the exports.
 pub(super) const FOLDER: &str = "postmortems";
@@ -24,27 +25,32 @@ pub(super) const FOLDER: &str = "postmortems";
 /// # Errors
 /// The ledger cannot be read, or a file cannot be read or written.
 pub fn one(ctx: &Ctx, store: &Store, brief: &Brief, request: RenderRequest) -> Result<Vec<Rendered>, AppError> {
-    let paths = Paths::of(ctx, brief);
+    let mut desk = Desk { ctx, request, folders: BTreeSet::new() };
+    let done = at(&mut desk, store, brief)?;
+    desk.clear()?;
+    Ok(done)
+}
+
+fn at(desk: &mut Desk<'_>, store: &Store, brief: &Brief) -> Result<Vec<Rendered>, AppError> {
+    let paths = Paths::of(desk.ctx, brief);
     let told = told(store, brief)?;
     let context = told.context(&store.ledger().id);
     let existing = read(&paths.markdown)?;
     let mut markdown = Rendered::of(paths.markdown.clone());
     let all = entries(&told.incident, &told.events, &context);
-    let merged = match merge(existing.as_deref(), &skeleton(&told.incident), &all, request.force) {
+    let merged = match merge(existing.as_deref(), &skeleton(&told.incident), &all, desk.request.force) {
         Ok(m) => m,
         Err(faults) => return Ok(vec![Rendered { faults, ..markdown }]),
     };
     if existing.as_deref() != Some(merged.text.as_str()) {
         let names = if existing.is_none() { &mut markdown.added } else { &mut markdown.changed };
         names.push(format!("postmortem/{}", brief.id));
-        if !request.check {
-            write(&paths.markdown, &merged.text)?;
-        }
+        desk.write(&paths.markdown, &merged.text)?;
     }
     markdown.unknown = merged.unknown.clone();
     let page = page(&told, &merged.text);
     let picture = html::seal(&picture::draw(&told.incident, &told.events, Size::Alone));
-    Ok(vec![markdown, derived(&paths.html, &page, request)?, derived(&paths.svg, &picture, request)?])
+    Ok(vec![markdown, derived(desk, &paths.html, &page)?, derived(desk, &paths.svg, &picture)?])
 }
 
 /// The page that this Markdown makes.
@@ -60,25 +66,24 @@ pub(super) fn page(told: &Told, markdown: &str) -> String {
 /// Brings the postmortems of all resolved incidents up to date, and those that exist of any other.
 ///
 /// Tells one by one only of those that needed something. Costs a look at the first line of each file.
-pub(super) fn all(ctx: &Ctx, store: &Store, request: RenderRequest) -> Result<Vec<Rendered>, AppError> {
-    let folder = ctx.export_path(FOLDER);
-    let there: BTreeSet<PathBuf> = match fs::read_dir(&folder) {
-        Ok(files) => files.filter_map(|f| f.ok().map(|f| f.path())).collect(),
-        Err(_) => BTreeSet::new(),
+pub(super) fn all(desk: &mut Desk<'_>, store: &Store, briefs: &[Brief]) -> Result<Vec<Rendered>, AppError> {
+    let folder = desk.ctx.export_path(FOLDER);
+    let there: HashSet<OsString> = match fs::read_dir(&folder) {
+        Ok(files) => files.filter_map(|f| f.ok().map(|f| f.file_name())).collect(),
+        Err(_) => HashSet::new(),
     };
+    let is_there = |p: &Path| p.file_name().is_some_and(|n| there.contains(n));
+    let must_look = desk.request.check || desk.request.force;
     let mut done = Vec::new();
     let mut any = false;
-    for brief in store.briefs(&Filter::default())? {
-        let paths = Paths::of(ctx, &brief);
-        if brief.status != Status::Resolved && !there.contains(&paths.markdown) {
+    for brief in briefs {
+        let paths = Paths::of(desk.ctx, brief);
+        if brief.status != Status::Resolved && !is_there(&paths.markdown) {
             continue;
         }
         any = true;
-        let must_look = request.check || request.force;
-        if must_look || !paths.all().iter().all(|p| there.contains(*p)) || !paths.are_current(&brief) {
-            done.extend(
-                one(ctx, store, &brief, request)?.into_iter().filter(|r| r.is_stale() || !r.faults.is_empty() || !r.unknown.is_empty()),
-            );
+        if must_look || !paths.all().iter().all(|p| is_there(p)) || !paths.are_current(brief) {
+            done.extend(at(desk, store, brief)?.into_iter().filter(|r| r.is_stale() || !r.faults.is_empty() || !r.unknown.is_empty()));
         }
     }
     if any && done.is_empty() {
@@ -88,22 +93,20 @@ pub(super) fn all(ctx: &Ctx, store: &Store, request: RenderRequest) -> Result<Ve
 }
 
 /// Writes a file that is ours alone, unless somebody edited it.
-fn derived(path: &Path, text: &str, request: RenderRequest) -> Result<Rendered, AppError> {
+fn derived(desk: &mut Desk<'_>, path: &Path, text: &str) -> Result<Rendered, AppError> {
     let mut done = Rendered::of(path.to_path_buf());
     let existing = read(path)?;
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     match existing {
         Some(old) if old == text => return Ok(done),
-        Some(old) if !request.force && !html::is_sealed(&old) => {
+        Some(old) if !desk.request.force && !html::is_sealed(&old) => {
             done.faults.push(Fault::Derived { name });
             return Ok(done);
         }
         Some(_) => done.changed.push(name),
         None => done.added.push(name),
     }
-    if !request.check {
-        write(path, text)?;
-    }
+    desk.write(path, text)?;
     Ok(done)
 }
 

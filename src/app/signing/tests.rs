@@ -14,7 +14,7 @@ fn ctx(dir: &Path, settings: &str) -> Ctx {
     let clock = Clock::system();
     let aws = crate::aws::Settings::new(clock.as_fn());
     let actor = Actor { name: "T-ADA".to_owned(), is_person: true, via: "flag".to_owned() };
-    Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new() }
+    Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() }
 }
 
 #[test]

@@ -100,7 +100,7 @@ pub(super) fn report(ui: &Ui, ctx: &Ctx, paged: Paged, opened: bool, check: bool
                 out.push('\n');
             }
             for b in v.earlier.iter().filter(|_| opened) {
-                let how = b.summary.as_deref().map_or_else(|| b.status.to_string(), plain);
+                let how = pages::ending(b);
                 out.push_str(&format!("seen before: incident {} on {}: {how}\n", b.number, b.opened_at.to_date()));
             }
             if interrupted {

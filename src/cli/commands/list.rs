@@ -43,7 +43,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         (false, true) => Some(vec![Status::Open, Status::Mitigated]),
         (false, false) => Some(wanted),
     };
-    let filter = Filter { status, runbook: args.runbook, limit: Some(args.limit) };
+    let filter = Filter { status, runbook: args.runbook, limit: Some(args.limit), ..Filter::default() };
     let (briefs, late) = match ctx.read() {
         Ok(store) => {
             let late = overdue(&store, filter.runbook.as_deref(), ctx.now())?;

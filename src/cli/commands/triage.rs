@@ -41,6 +41,9 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     for path in found.unusable.iter().map(|p| plain(p)) {
         ui.warn(&format!("runbook `{path}` has faults and was left out: `blotter runbook check {path}`"));
     }
+    if let Some(trouble) = &found.unread {
+        ui.warn(&plain(&format!("the ledger could not be read, so nothing over time could be judged: {trouble}")));
+    }
     let first = found.matches.iter().find(|m| m.is_match() && m.explained_by.is_none());
     let first = first.map(|m| (m.runbook.clone(), why(m)));
     if ui.json && !args.open {
@@ -85,7 +88,7 @@ fn document(found: &Triage) -> serde_json::Value {
             })
         })
         .collect();
-    json!({"v": V, "matches": rows})
+    json!({"v": V, "matches": rows, "ledger_unread": found.unread.as_ref().map(ToString::to_string)})
 }
 
 /// The questions behind a runbook's unknown signs.

@@ -72,12 +72,12 @@ fn new_entries_take_their_place_and_prose_stays() {
     let all = [entry(1, "one\n"), entry(2, "two\n"), entry(3, "three\n"), entry(4, "four\n")];
     let m = merged(Some(&text), &all);
     assert_eq!(m.added, ["incident/4", "incident/2"]);
-    let order: Vec<_> = scan(&m.text).unwrap().into_iter().map(|f| f.id).collect();
+    let order: Vec<_> = scan(&m.text).unwrap().found().map(|f| f.id.clone()).collect();
     assert_eq!(order, ["incident/4", "incident/3", "incident/2", "incident/1"]);
     assert_eq!(m.text, merged(None, &all).text + "\nour own words\n");
     let older = merged(Some(&text), &[entry(0, "zero\n"), entry(1, "one\n"), entry(3, "three\n")]);
     assert!(older.text.ends_with("-->\n\nour own words\n"), "{}", older.text);
-    assert_eq!(scan(&older.text).unwrap().last().unwrap().id, "incident/0");
+    assert_eq!(scan(&older.text).unwrap().found().last().unwrap().id, "incident/0");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_file_of_prose_keeps_every_byte_and_gets_entries_at_its_end() {
     for prose in ["", "words", "words\n", "words\n\n", "words\r\nmore\r\n", "\u{feff}# BOM\n"] {
         let m = merged(Some(prose), &[entry(1, "one\n")]);
         assert!(m.text.starts_with(prose), "{prose:?}");
-        assert_eq!(scan(&m.text).unwrap().len(), 1);
+        assert_eq!(scan(&m.text).unwrap().found().count(), 1);
         assert_eq!(merged(Some(&m.text), &[entry(1, "one\n")]).text, m.text);
     }
 }
@@ -95,7 +95,7 @@ fn an_entry_that_somebody_edited_is_not_overwritten() {
     let (text, mut entries) = three();
     let edited = text.replace("\ntwo\n", "\ntwo, and my words\n");
     assert_eq!(faults(&edited, &entries), ["line 7: entry `incident/2` was edited by hand"]);
-    assert!(scan(&edited).unwrap()[1].edited);
+    assert!(scan(&edited).unwrap().found().nth(1).unwrap().edited);
     let forced = merge(Some(&edited), "", &entries, true).unwrap();
     assert_eq!((forced.text, forced.changed), (text.clone(), vec!["incident/2".to_owned()]));
     entries[1].body = None;
@@ -131,7 +131,7 @@ fn conflicts_and_broken_markers_are_named_by_line_and_nothing_is_written() {
     assert!(faults(&odd, &entries)[0].starts_with("line 3: not a marker of blotter's: `<!-- blotter:begin incident/3"));
     let last = text.replace("<!-- blotter:end incident/1 -->\n", "");
     assert_eq!(faults(&last, &entries), ["line 11: entry `incident/1` begins and does not end"]);
-    let all = scan(&(last + "<<<<<<< a\n<!-- blotter:what -->\n")).unwrap_err();
+    let all = scan(&(last + "<<<<<<< a\n<!-- blotter:what -->\n")).err().unwrap();
     assert_eq!(all.len(), 3, "all faults at once");
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Page, text, utc};
 use crate::document::escape::markdown::code;
-use crate::record::actor::Actor;
+use crate::document::who;
 use crate::record::event::Facts;
 use crate::record::incident::{Evidence, EvidenceKind};
 use crate::record::timeline::verdict_word;
@@ -97,10 +97,6 @@ impl Page<'_> {
              a copy of this page elsewhere shows that too\n",
         );
     }
-}
-
-fn who(actor: &Actor) -> String {
-    if actor.is_person { text(&actor.name) } else { format!("{} (not a known person)", text(&actor.name)) }
 }
 
 fn redacted(rules: &BTreeMap<String, u64>) -> String {

@@ -8,7 +8,7 @@ use crate::record::action::{Action, Progress};
 use crate::record::event::Facts;
 use crate::record::incident::EvidenceKind;
 use crate::record::time::human_span;
-use crate::record::timeline::{summary, verdict_word};
+use crate::record::timeline::{rounds, summary, verdict_word};
 use crate::record::verdict::Verdict;
 
 impl Page<'_> {
@@ -117,9 +117,9 @@ impl Page<'_> {
                 Facts::RecoveryVerified(x) if x.n == a.n => {
                     let seen = self.all_shown(&x.evidence);
                     format!(
-                        "{at} recovery verified ({}): {} rounds in a row, {} after the start {seen}",
+                        "{at} recovery verified ({}): {}, {} after the start {seen}",
                         text(&x.verify),
-                        x.passes,
+                        rounds(x.passes),
                         human_span(x.after_ms)
                     )
                 }

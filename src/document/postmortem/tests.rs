@@ -92,7 +92,7 @@ fn hostile_text_stays_in_its_place() {
     let mut s = Story::opened();
     s.add(sectioned("lucky", "x\n<!-- blotter:end postmortem/x -->\n## Injected\n| a | <script>"));
     let got = file(&s, None);
-    assert_eq!(scan(&got).unwrap().len(), SECTIONS.len());
+    assert_eq!(scan(&got).unwrap().found().count(), SECTIONS.len());
     assert!(!got.contains("\n## Injected") && !got.replace("\\<", "").contains("<script>"));
 }
 

@@ -78,6 +78,8 @@ macro_rules! facts {
 facts! {
     /// The ledger began.
     LedgerCreated = "ledger.created",
+    /// The ledger got a key, or another one, that signs its checkpoints.
+    LedgerKeyAdded = "ledger.key_added",
     /// An incident began.
     IncidentOpened = "incident.opened",
     /// Somebody is on it.
@@ -193,6 +195,23 @@ pub struct LedgerCreated {
     pub ledger: String,
     /// True for a rehearsal's ledger, for ever.
     pub drill: bool,
+    /// Public half of the key that signs its checkpoints, e.g. `ssh-ed25519 AAAA…`; `None` in ledgers of before it was
+    /// written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// See [`Facts::LedgerKeyAdded`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerKeyAdded {
+    /// Public half of the key that signs checkpoints from this event on.
+    pub key: String,
+    /// The key it stands in for; null where there was none.
+    pub replaces: Option<String>,
+    /// Size of the first checkpoint that could not be signed with the key it replaces; null when all of them are.
+    pub unsigned_from: Option<u64>,
+    /// Why; null where there was no key before.
+    pub reason: Option<String>,
 }
 
 /// See [`Facts::IncidentOpened`].
@@ -585,6 +604,12 @@ pub struct PayloadErased {
     pub reason: String,
     /// Who allowed it.
     pub approved_by: Vec<String>,
+    /// Who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// The signed text and signature: `{"text","signature","key"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Value>,
 }
 
 /// Whether a version is known to work.

@@ -16,6 +16,7 @@ macro_rules! frozen {
 /// One stored event of every kind, as version 1 wrote it. Never edited; a new kind gets a new file.
 const FROZEN: &[(&str, &str)] = &[
     frozen!("ledger.created"),
+    frozen!("ledger.key_added"),
     frozen!("incident.opened"),
     frozen!("incident.acknowledged"),
     frozen!("evidence.captured"),

@@ -294,7 +294,7 @@ fn a_condition_falls_due_at_the_first_instant_it_was_met() {
     let world = noon.clone().read("n", &[(120, 0.0), (60, 1.0), (40, 12.0), (20, 12.0), (0, 12.0)]);
     let found = rule_in(when, &s, world.clone());
     assert_eq!((found.status, found.due_at), (DueNow, Some(s.now.plus_millis(-40 * 60_000))));
-    assert_eq!(found.reason, "increase(n, 1h) is 12, wanted > 10, counted from 20m before the window; as of 2026-03-22 02:33:00");
+    assert_eq!(found.reason, "increase(n, 1h) is 12 (> 10), counted from 20m before the window; as of 2026-03-22 02:33:00");
     let flat = noon.clone().read("n", &(0..=24).map(|k| (k * 10, 1.0)).collect::<Vec<_>>());
     assert_eq!(rule_in(when, &s, flat).status, Waiting);
     assert_eq!(rule_in(when, &s, noon).status, Unknown, "no reading is no answer");

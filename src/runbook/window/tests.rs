@@ -165,7 +165,7 @@ fn a_baseline_older_than_another_window_is_none() {
     let e = eval(&[(0, 5.0), (30 * H, 20.0)], "increase(s, 24h) > 10", 30 * H);
     assert_eq!((e.verdict, e.baseline_ms), (Verdict::Met, Some(6 * H)));
     let text = e.because(&parse_window("increase(s, 24h) > 10").unwrap());
-    assert_eq!(text, "increase(s, 24h) is 15, wanted > 10, counted from 6h before the window");
+    assert_eq!(text, "increase(s, 24h) is 15 (> 10), counted from 6h before the window");
     assert_eq!(eval(&[(0, 5.0), (48 * H, 20.0)], "increase(s, 24h) > 10", 48 * H).verdict, Verdict::Met);
     assert_eq!(eval(&[(0, 5.0), (48 * H + 1, 20.0)], "increase(s, 24h) > 10", 48 * H + 1).verdict, Verdict::Unknown);
 }
@@ -190,7 +190,7 @@ fn a_reset_counts_from_zero_and_is_said() {
     let e = eval(&points, "increase(s, 3h) > 10", 3 * H);
     assert_eq!((e.value, e.resets, e.verdict), (Some(12.0), 1, Verdict::Met));
     let text = e.because(&parse_window("increase(s, 3h) > 10").unwrap());
-    assert_eq!(text, "increase(s, 3h) is 12, wanted > 10, counting from zero after a reset");
+    assert_eq!(text, "increase(s, 3h) is 12 (> 10), counting from zero after a reset");
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn incident() -> IncidentId {
 impl Ledger {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let first = event(0, StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false });
+        let first = event(0, StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false, key: None });
         let store = Store::create(&dir.path().join("l.db"), first).unwrap();
         let mut l = Self { dir, store, count: 0 };
         l.add(opened());
@@ -171,6 +171,8 @@ fn erased_words_are_gone_from_the_file() {
             blob,
             reason: "a name".to_owned(),
             approved_by: vec!["T-JOSH".to_owned()],
+            asked_by: None,
+            signature: None,
         });
     }
     l.store.scrub().unwrap();
@@ -207,7 +209,7 @@ fn a_ledger_from_before_the_index_gets_one_when_it_is_opened_for_recording() {
     l.add(note("the proxy was restarted"));
     l.store
         .conn
-        .execute_batch("DROP TABLE search; DROP INDEX incident_followups; DELETE FROM refinery_schema_history WHERE version = 2; PRAGMA user_version = 1")
+        .execute_batch("DROP TABLE search; DROP INDEX incident_due; DROP TABLE deploy; DELETE FROM refinery_schema_history WHERE version >= 2; PRAGMA user_version = 1")
         .unwrap();
     let reading = Store::open(l.store.path(), Access::Read).unwrap();
     assert!(!reading.has_search().unwrap());

@@ -1,9 +1,12 @@
 use super::support::*;
-use crate::record::event::{EvidenceCaptured, IncidentDismissed, IncidentOpened, ObservationRecorded, RunbookRef};
+use crate::record::event::{
+    EvidenceCaptured, FollowupAdded, FollowupDone, IncidentDismissed, IncidentOpened, ObservationRecorded, RunbookRef,
+};
 use crate::record::id::{IncidentId, StreamId};
 use crate::record::incident::Status;
 use crate::record::observation::Reading;
 use crate::record::testing::{at, opened, runbook};
+use crate::store::read::WITH_DUE;
 use crate::store::{Access, Filter, Store};
 
 fn numbers(store: &Store, filter: Filter) -> Vec<u64> {
@@ -29,9 +32,11 @@ fn lists_are_filtered_and_the_newest_come_first() {
         (status(&[]), vec![]),
         (of("INC-002"), vec![6, 4, 2]),
         (of("INC-00"), vec![]),
-        (Filter { status: Some(vec![Status::Open]), runbook: Some("INC-001".to_owned()), limit: Some(1) }, vec![5]),
+        (Filter { status: Some(vec![Status::Open]), runbook: Some("INC-001".to_owned()), limit: Some(1), ..Filter::default() }, vec![5]),
         (Filter { limit: Some(0), ..Filter::default() }, vec![]),
         (Filter { limit: Some(2), ..Filter::default() }, vec![6, 5]),
+        (Filter { below: Some(6), limit: Some(2), ..of("INC-002") }, vec![4, 2]),
+        (Filter { below: Some(1), ..Filter::default() }, vec![]),
     ] {
         assert_eq!(numbers(&store, filter.clone()), expected, "{filter:?}");
     }
@@ -122,4 +127,19 @@ fn samples_begin_with_the_one_before_the_window() {
     let series: Vec<_> = store.series().unwrap().into_iter().map(|s| (s.name, s.origin, s.count, s.newest.since(page) / 1000)).collect();
     let row = |origin: &str, count, newest| ("alive".to_owned(), origin.to_owned(), count, newest);
     assert_eq!(series, [row("elsewhere", 1, 25), row("https://api.example.net/", 4, 40)]);
+}
+
+#[test]
+fn what_is_overdue_is_found_without_a_look_at_the_other_incidents() {
+    let (_place, mut store) = Place::new();
+    let due = |n: u64, day: &str| {
+        new(&incident(n), FollowupAdded { n: 1, text: "x".to_owned(), class: None, owner: None, due: Some(day.to_owned()) })
+    };
+    record(&mut store, vec![opening(1), opening(2), opening(3), opening(4)]);
+    record(&mut store, vec![due(1, "2026-03-29"), due(2, "2026-03-30"), due(3, "2026-03-28"), due(4, "2026-03-28")]);
+    record(&mut store, vec![new(&incident(4), FollowupDone { n: 1, note: None })]);
+    let found: Vec<u64> = store.with_due("2026-03-30").unwrap().iter().map(|b| b.number).collect();
+    assert_eq!(found, [1, 3], "not that of the day itself, and not what is done");
+    let plan: String = store.conn.query_row(&format!("EXPLAIN QUERY PLAN {WITH_DUE}"), ["2026-03-30"], |r| r.get(3)).unwrap();
+    assert!(plan.contains("SEARCH incident USING INDEX incident_due"), "{plan}");
 }

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::record::brief::Brief;
 use crate::record::chain::Tree;
-use crate::record::event::Facts;
+use crate::record::event::{Event, Facts};
 use crate::record::id::{IncidentId, StreamId};
 use crate::record::observation::{BlobRef, Observation};
 use crate::store::error::StoreError;
-use crate::store::{checkpoint, projection, schema, search};
+use crate::store::{checkpoint, deploy, projection, schema, search};
 
 /// A difference: the stream it is about, and what it is.
 type Difference = (Option<String>, String);
@@ -25,12 +25,15 @@ pub(super) struct Derived<'c> {
     readings: i64,
     /// `None` in a ledger that has no index.
     words: Option<i64>,
+    deploys: deploy::Expected,
+    /// The format of the file.
+    format: i64,
 }
 
 impl<'c> Derived<'c> {
     pub(super) fn new(conn: &'c Connection) -> Self {
-        let has_search = schema::marks(conn).is_ok_and(|(_, format)| format >= 2);
-        Self { conn, blobs: 0, lost_blobs: 0, readings: 0, words: has_search.then_some(0) }
+        let format = schema::marks(conn).map_or(schema::FORMAT, |(_, format)| format);
+        Self { conn, blobs: 0, lost_blobs: 0, readings: 0, words: (format >= 2).then_some(0), deploys: HashMap::new(), format }
     }
 
     /// The event at `pos` has words; says whether they stand in the index. Those of an answer that is not `sound`
@@ -51,6 +54,11 @@ impl<'c> Derived<'c> {
             None => false,
         };
         Ok((!same).then(|| "its words do not stand in the index as they are".to_owned()))
+    }
+
+    /// An event that may be a deploy.
+    pub(super) fn deploy(&mut self, event: &Event) {
+        deploy::expect(&mut self.deploys, event);
     }
 
     /// The event at `pos` names `blob`.
@@ -91,6 +99,10 @@ impl<'c> Derived<'c> {
         let mut found = self.incidents(briefs, doubtful)?;
         if doubtful.is_empty() {
             self.lists(&mut found)?;
+            if self.format >= 3 {
+                let wrong = deploy::differences(self.conn, &self.deploys)?;
+                found.extend(wrong.into_iter().map(|stream| (stream, "the list of versions differs".to_owned())));
+            }
         }
         let count = |sql: &str| self.conn.query_row(sql, [], |r| r.get::<_, i64>(0));
         let edge = checkpoint::stored_frontier(self.conn)?;
@@ -130,10 +142,13 @@ impl<'c> Derived<'c> {
                 expected.remove(&number);
                 continue;
             }
-            let Some(brief) = expected.remove(&number) else {
+            let Some(mut brief) = expected.remove(&number) else {
                 found.push((None, format!("incident {number} is listed but was never opened")));
                 continue;
             };
+            if self.format < 3 {
+                brief.forget_what_is_new();
+            }
             let text = projection::to_text(&brief)?;
             let status = brief.status.to_string();
             let columns = [brief.id.0.as_bytes().as_slice(), brief.runbook.as_bytes(), status.as_bytes(), text.as_bytes()];
