@@ -121,7 +121,8 @@ pub fn advise(s: &Situation<'_>) -> Vec<Next> {
             due_at: d.due_at,
         });
     }
-    if i.status == Status::Mitigated {
+    // What waits for a review cannot be resolved.
+    if i.status == Status::Mitigated && !i.actions.iter().any(Action::is_unreviewed) {
         let lacks = s.runbook.map(|r| missing(i, r)).unwrap_or_default();
         let why = if lacks.is_empty() { "the harm has stopped".to_owned() } else { format!("once there is: {}", lacks.join(", ")) };
         out.push(Next::new(format!("blotter resolve{q} --summary \"…\" --impact \"…\""), why));
