@@ -1,14 +1,14 @@
 //! Checks every approval of the ledger once more: who signed what, whether they might, and whether the record still says
 //! what they signed. Reads only; needs no settings, since the list of signers of each time is in the record.
 
-use super::AppError;
 use super::action::approval::{Said, holds, recheck};
 use super::change::fold;
 use super::page::stored_runbook;
+use super::{AppError, erasure};
 use crate::record::action::Approval;
 use crate::record::actor::Actor;
 use crate::record::approval::{Signed, TextKind};
-use crate::record::event::{ActionStarted, ApprovalBypassed, ApprovalReviewed, Event, Facts, SignersChanged};
+use crate::record::event::{ActionStarted, ApprovalBypassed, ApprovalReviewed, Event, Facts, PayloadErased, SignersChanged};
 use crate::record::id::{Hash, StreamId};
 use crate::record::incident::decide::{Asked, Command, Glass, Review, decide, moved};
 use crate::record::incident::{Head, Incident};
@@ -34,9 +34,10 @@ pub fn audit(store: &Store) -> Result<Vec<Problem>, AppError> {
     let lists = lists(store, &mut problems)?;
     for brief in store.briefs(&Filter::default())? {
         let stream = StreamId::incident(brief.id);
-        // Most incidents never had an action, and are not read as a whole.
+        // Most incidents never had an action, nor was anything erased of them; they are not read as a whole.
         let acts = store.load_actions(&stream)?;
-        if !acts.iter().any(|e| matches!(&e.facts, Facts::ApprovalGranted(_) | Facts::ActionStarted(_))) {
+        let is_signed = |e: &Event| matches!(&e.facts, Facts::ApprovalGranted(_) | Facts::ActionStarted(_));
+        if !acts.iter().any(is_signed) && store.count_erasures(&stream)? == 0 {
             continue;
         }
         let events = store.load(&stream)?;
@@ -69,6 +70,11 @@ pub fn audit(store: &Store) -> Result<Vec<Problem>, AppError> {
                     attested(store, &events[..i], x.n, e, TextKind::Review, &x.signature, &said, list)
                         .and_then(|()| reviewed(store, &events[..i], x, e))
                         .map_err(|why| format!("the review of a{} by {} does not hold: {why}", x.n, x.by))
+                }
+                Facts::PayloadErased(x) => {
+                    let list = in_force(store, &lists, e)?;
+                    erased(store, brief.number, &events[..i], x, e, list)
+                        .map_err(|why| format!("the erasure of event {} does not hold: {why}", x.seq))
                 }
                 _ => Ok(()),
             };
@@ -170,6 +176,19 @@ fn attested(
     let signed = Signed::read(signature).ok_or("it is not signed")?;
     let key = holds(&store.ledger().id, &incident, before, action, kind, &signed, said)?;
     listed(&key, &signed, said.by, e, list).map(drop)
+}
+
+/// Checks that an erasure was signed by the one it names, and not by whoever asked for it.
+fn erased(store: &Store, number: u64, before: &[Event], x: &PayloadErased, e: &Event, list: Option<&List>) -> Result<(), String> {
+    let (signed, key) = erasure::recheck(&store.ledger().id, number, before, x)?;
+    let [approver] = x.approved_by.as_slice() else { return Err("it does not name the one who allowed it".to_owned()) };
+    let (list, signers) = listed(&key, &signed, approver, e, list)?;
+    let asker = x.asked_by.as_deref().unwrap_or_default();
+    let asker_is = list.recorded.principals.get(asker).map_or(asker, String::as_str);
+    if signers.principals_of(&key, APPROVAL).contains(asker_is) {
+        return Err(format!("the key that signed is `{asker}`'s, too, who asked for it"));
+    }
+    Ok(())
 }
 
 /// Decides once more whether a review might be entered.

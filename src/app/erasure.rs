@@ -3,34 +3,19 @@
 //! The request is worked out twice, when it is asked for and when it is signed; only what is the same byte for byte is
 //! carried out.
 
-use serde_json::json;
-
 use super::select::Picked;
-use super::{AppError, Ctx};
+use super::{AppError, Ctx, signing};
+use crate::record::approval::Signed;
 use crate::record::erasure::{ERASABLE, Request, is_plain, read};
-use crate::record::event::{Event, Facts, PayloadErased};
-use crate::record::id::{Hash, IncidentId, Ref, RefKind};
-use crate::record::time::Timestamp;
+use crate::record::event::{Event, Facts, PayloadErased, SignersChanged};
+use crate::record::id::{Hash, IncidentId, Ref, RefKind, StreamId};
 use crate::redact::Counts;
+use crate::sign::APPROVAL;
+use crate::sign::sshsig::{Key, check};
 use crate::store::{Store, StoreError};
 
 /// What an erasure cannot reach, for people.
 pub const OUT_OF_REACH: &str = "It cannot reach copies: backups of the ledger, exported bundles and tables, rendered documents that were committed or sent. Take it out of those by hand, and render again.";
-
-/// Says whose signature `signature` over `text` is: one of `persons` (ids) who might sign at that time.
-///
-/// # Errors
-/// Why it is nobody's that counts.
-pub type Verify<'a> = dyn Fn(&Ctx, &str, &str, &[String], Timestamp) -> Result<Signed, AppError> + 'a;
-
-/// Who signed, and with which key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Signed {
-    /// Person id.
-    pub person: String,
-    /// Fingerprint.
-    pub key: String,
-}
 
 /// What came of asking.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,7 +31,7 @@ pub enum Wanted {
 /// # Errors
 /// Not allowed by the settings, no such event, or one that may not be erased.
 pub fn request(ctx: &Ctx, store: &Store, picked: &Picked, reference: Ref, reason: Option<&str>) -> Result<Wanted, AppError> {
-    let events = store.load(&crate::record::id::StreamId::incident(picked.brief.id))?;
+    let events = store.load(&StreamId::incident(picked.brief.id))?;
     let number = picked.brief.number;
     let event = named(&events, number, reference)?;
     if let Some(by) = erased_by(&events, event.header.seq) {
@@ -77,7 +62,7 @@ pub struct Erasure {
     /// The event that says so.
     pub event: Event,
     /// Who allowed it.
-    pub signed: Signed,
+    pub approver: String,
 }
 
 /// Carries out the signed request: text and signature go into the event, and with it, in one transaction, go bytes,
@@ -86,7 +71,7 @@ pub struct Erasure {
 /// # Errors
 /// The text is not a request of this ledger as it is now, or the signature is not one of those who may allow it; nothing
 /// is recorded then. When the log beside the ledger could not be emptied, the message says that it is recorded.
-pub fn erase(ctx: &Ctx, store: &mut Store, text: &str, signature: &str, verify: &Verify<'_>) -> Result<Erasure, AppError> {
+pub fn erase(ctx: &Ctx, store: &mut Store, text: &str, signature: &str) -> Result<Erasure, AppError> {
     let asked = read(text).ok_or_else(|| {
         AppError::refused("the signed text is not a request to erase")
             .hint("`blotter erase REF --reason …` prints one, as it must be signed.")
@@ -97,10 +82,8 @@ pub fn erase(ctx: &Ctx, store: &mut Store, text: &str, signature: &str, verify: 
     let brief = store.brief(id)?.ok_or_else(foreign)?;
     let what = format!("{}.{}", brief.number, asked.seq);
     let approvers = approvers(ctx, &asked.asked_by)?;
-    let signed = verify(ctx, text, signature, &approvers, ctx.now())?;
-    if signed.person == asked.asked_by || !approvers.contains(&signed.person) {
-        return Err(AppError::refused(format!("`{}` is not one of those who may allow it", signed.person)));
-    }
+    let (approver, signed, list) = checked(ctx, text, signature, &approvers, &asked.asked_by)?;
+    let signature = signed.to_value().map_err(|e| AppError::failed(e.to_string()))?;
     let ledger = store.ledger().id.clone();
     let events = store.append(|tx| {
         let events = tx.load(&asked.stream)?;
@@ -119,15 +102,21 @@ pub fn erase(ctx: &Ctx, store: &mut Store, text: &str, signature: &str, verify: 
             payload: now.payload,
             blob: now.blob,
             reason: now.reason,
-            approved_by: vec![signed.person.clone()],
+            approved_by: vec![approver.clone()],
             asked_by: Some(now.asked_by),
-            signature: Some(json!({"text": text, "signature": signature, "key": signed.key})),
+            signature: Some(signature),
         };
-        Ok(vec![ctx.event(asked.stream.clone(), facts, None)?])
+        let known = tx.load(&StreamId::ledger())?;
+        let last = known.iter().rev().find_map(|e| match &e.facts {
+            Facts::SignersChanged(x) => Some(&**x),
+            _ => None,
+        });
+        let first = (last != Some(&list)).then(|| ctx.event(StreamId::ledger(), list.clone(), None));
+        first.into_iter().chain([ctx.event(asked.stream.clone(), facts, None)]).collect()
     })?;
-    let event = events.into_iter().next().ok_or_else(|| AppError::failed("nothing was recorded"))?;
+    let event = events.into_iter().next_back().ok_or_else(|| AppError::failed("nothing was recorded"))?;
     scrub(store, &what)?;
-    Ok(Erasure { id, what, event, signed })
+    Ok(Erasure { id, what, event, approver })
 }
 
 /// Empties the log beside the ledger, in which erased bytes live on.
@@ -211,12 +200,60 @@ fn whole(store: &Store, number: u64, event: &Event, reason: &str, asker: &str) -
     Ok(Request::of(&store.ledger().id, number, event, blob(event), reason, asker))
 }
 
-/// Signatures are not checked by this build.
+/// Whose signature `armored` over `text` is: one of `approvers` (ids), by the list of signers as it is now, and nobody who
+/// is also the one who asks.
+fn checked(ctx: &Ctx, text: &str, armored: &str, approvers: &[String], asker: &str) -> Result<(String, Signed, SignersChanged), AppError> {
+    let key = check(text.as_bytes(), armored, APPROVAL)
+        .map_err(|e| AppError::refused(e.to_string()).hint("The text is signed as it was printed, in namespace `approval@blotter`."))?;
+    let listed = signing::listed(ctx)?;
+    let mut why = String::new();
+    for person in approvers {
+        let principal = signing::principal(&ctx.config, person);
+        if let Err(e) = listed.signers.allows(&key, &principal, APPROVAL, ctx.now()) {
+            why = format!(": {e}");
+            continue;
+        }
+        let persons = signing::same_person(&ctx.config, &listed.signers, Some(&key), person);
+        if persons.contains(asker) {
+            return Err(AppError::refused(format!(
+                "`{person}` signed, and is `{asker}`, who asked for it: another person has to allow it"
+            )));
+        }
+        let signed = Signed {
+            text: text.to_owned(),
+            signature: armored.trim().to_owned() + "\n",
+            key: key.fingerprint(),
+            public: key.line(),
+            principal,
+            persons: persons.into_iter().collect(),
+            signers: listed.hash,
+        };
+        let list = SignersChanged { hash: listed.hash, content: listed.text, principals: signing::principals(&ctx.config) };
+        return Ok((person.clone(), signed, list));
+    }
+    Err(AppError::refused(format!("the key {} is not one of {}, who may allow it{why}", key.fingerprint(), approvers.join(", "))))
+}
+
+/// Checks a recorded erasure once more; `events` is the stream up to it. Gives what was signed and the key, for the
+/// caller to hold against the list of the time.
 ///
 /// # Errors
-/// Always.
-pub fn nobody(_: &Ctx, _: &str, _: &str, _: &[String], _: Timestamp) -> Result<Signed, AppError> {
-    Err(AppError::refused("this build cannot check signatures yet, so nothing is erased"))
+/// What does not fit, on one line.
+pub(super) fn recheck(ledger: &str, number: u64, events: &[Event], x: &PayloadErased) -> Result<(Signed, Key), String> {
+    let signed = x.signature.as_ref().and_then(Signed::read).ok_or("nobody signed that it may go")?;
+    let asker = x.asked_by.as_deref().unwrap_or_default();
+    let gone = events.iter().find(|e| e.header.seq == x.seq && e.header.stream == x.stream).ok_or("there is no such event")?;
+    if Request::of(ledger, number, gone, x.blob, &x.reason, asker).text() != signed.text {
+        return Err("what was signed is not what was erased".to_owned());
+    }
+    if signed.persons.iter().any(|p| p == asker) {
+        return Err(format!("`{asker}` asked for it and allowed it"));
+    }
+    let key = check(signed.text.as_bytes(), &signed.signature, APPROVAL).map_err(|e| e.to_string())?;
+    if key.fingerprint() != signed.key || key.line() != signed.public {
+        return Err(format!("it names the key {}, and {} signed it", signed.key, key.fingerprint()));
+    }
+    Ok((signed, key))
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ use super::observation::{BlobRef, Observation};
 use super::time::Timestamp;
 
 mod facts;
+mod ledger;
 
 pub use facts::*;
+pub use ledger::*;
 
 /// The envelope's version that this build writes.
 pub const HEADER_VERSION: u64 = 1;

@@ -200,6 +200,16 @@ impl Store {
         self.load_where(stream, "e.type >= 'action.' AND e.type < 'approval/'")
     }
 
+    /// How many events of a stream say that something was erased.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn count_erasures(&self, stream: &StreamId) -> Result<u64, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT count(*) FROM event WHERE type = 'payload.erased' AND stream = ?1")?;
+        let count: i64 = query.query_row([stream.as_str()], |r| r.get(0))?;
+        Ok(count.cast_unsigned())
+    }
+
     /// What a stream's follow-ups need and nothing else: its first event, follow-ups and corrections, in order.
     ///
     /// # Errors

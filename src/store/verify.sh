@@ -47,7 +47,8 @@ approval() {
     done
     [ -f allowed_signers ] || fail allowed_signers 'missing: nobody can say whose signature it is'
     at=$(field at "$h" | sed 's/[^0-9]//g; s/^\(.\{14\}\).*/\1/')
-    who=$(TZ=UTC0 ssh-keygen -Y find-principals -Overify-time="$at" -f allowed_signers -s "$a.sig" 2>/dev/null | sed 1q)
+    who=$(field principal "$p")
+    [ -n "$who" ] || who=$(TZ=UTC0 ssh-keygen -Y find-principals -Overify-time="$at" -f allowed_signers -s "$a.sig" 2>/dev/null | sed 1q)
     [ -n "$who" ] && TZ=UTC0 ssh-keygen -Y verify -Overify-time="$at" -n approval@blotter -f allowed_signers -I "$who" \
         -s "$a.sig" <"$a.text" >/dev/null 2>&1 || fail "$a.sig" "is not a signature of anybody who might sign then"
     approvals=$((approvals + 1))

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::app::{AppError, Ctx, ErrorKind};
+use crate::app::{AppError, Ctx, ErrorKind, signing};
+use crate::record::event::{Event, Facts};
 use crate::record::id::StreamId;
 use crate::record::stated::find;
 use crate::redact::Counts;
@@ -51,18 +52,17 @@ pub fn renew_key(ctx: &Ctx, store: &mut Store, reason: &str) -> Result<String, A
     Ok(public)
 }
 
-/// Writes the whole record as plain files, with the `allowed_signers` that lies beside the settings, where there is one.
+/// Writes the whole record as plain files, with the list of signers in force: the file, or where that is not at hand the
+/// newest that was recorded.
 ///
 /// # Errors
 /// The folder exists or cannot be written, or the ledger cannot be read.
 pub fn export(ctx: &Ctx, store: &Store, folder: &Path) -> Result<Exported, AppError> {
-    let signers = ctx.config.files.first().and_then(|f| f.parent()).map(|d| d.join("allowed_signers"));
-    let signers = match signers.map(fs::read) {
-        Some(Err(e)) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(AppError::failed(format!("`allowed_signers` cannot be read: {e}")));
-        }
-        read => read.and_then(Result::ok),
-    };
+    let mut signers = signing::signers_path(ctx).and_then(|p| fs::read(p).ok());
+    if signers.is_none() {
+        let newest = |e: Event| if let Facts::SignersChanged(x) = e.facts { Some(x.content.into_bytes()) } else { None };
+        signers = store.load(&StreamId::ledger())?.into_iter().rev().find_map(newest);
+    }
     Ok(store.export(folder, signers.as_deref())?)
 }
 

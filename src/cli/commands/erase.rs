@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::Which;
-use crate::app::erasure::{self, OUT_OF_REACH, Wanted, erase, request, scrub};
+use crate::app::action::approval::read_pair;
+use crate::app::erasure::{OUT_OF_REACH, Wanted, erase, request, scrub};
 use crate::app::Ctx;
 use crate::cli::commands::finish;
 use crate::cli::error::CliError;
@@ -81,17 +82,10 @@ fn ask(ui: &Ui, ctx: &Ctx, which: &Which, what: Ref, reason: Option<&str>) -> Re
 }
 
 fn carry_out(ui: &Ui, ctx: &Ctx, file: &Path) -> Result<Exit, CliError> {
-    let text_file = match file.extension() {
-        Some(e) if e == "sig" => file.with_extension(""),
-        _ => return Err(CliError::usage(format!("`{}` does not end with `.sig`", file.display()))),
-    };
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).map_err(|e| CliError::usage(format!("`{}` cannot be read: {e}", path.display())))
-    };
-    let (text, signature) = (read(&text_file)?, read(file)?);
+    let (text, signature) = read_pair(file)?;
     let mut store = ctx.append()?;
-    let done = erase(ctx, &mut store, &text, &signature, &erasure::nobody)?;
+    let done = erase(ctx, &mut store, &text, &signature)?;
     ui.say(OUT_OF_REACH);
-    let line = format!("{} erased, allowed by {}; nothing of it is left in the ledger", done.what, plain(&done.signed.person));
+    let line = format!("{} erased, allowed by {}; nothing of it is left in the ledger", done.what, plain(&done.approver));
     finish(ui, ctx, &store, done.id, std::slice::from_ref(&done.event), &line, Exit::Ok)
 }

@@ -2,17 +2,6 @@
 
 use super::*;
 
-/// See [`Facts::SignersChanged`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SignersChanged {
-    /// SHA-256 of `content`.
-    pub hash: Hash,
-    /// The whole `allowed_signers` file.
-    pub content: String,
-    /// The name that each person of the settings has in it, by person id.
-    pub principals: BTreeMap<String, String>,
-}
-
 /// See [`Facts::ApprovalGranted`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalGranted {
