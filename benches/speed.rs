@@ -245,7 +245,7 @@ fn flush_page(file: &mut File) -> Done<()> {
 
 /// A ledger with one incident.
 fn begin(path: &Path) -> Done<Store> {
-    let created = LedgerCreated { ledger: Uuid::now_v7().to_string(), drill: false };
+    let created = LedgerCreated { ledger: Uuid::now_v7().to_string(), drill: false, key: None };
     let mut store = Store::create(path, event(StreamId::ledger(), created))?;
     let runbook = RunbookRef { id: "INC-001".to_owned(), title: "Bench".to_owned(), hash: Hash::ZERO, text: String::new() };
     let opened = IncidentOpened {

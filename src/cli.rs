@@ -181,7 +181,7 @@ impl Start<'_> {
         let clock = Clock::system();
         let aws = crate::aws::Settings { profile: config.aws.profile.clone(), ..crate::aws::Settings::new(clock.as_fn()) };
         let flag_vars = self.over.vars.iter().map(|(n, _)| n.clone()).collect();
-        Ok(Ctx { config, clock, actor, drill: self.drill, aws, flag_vars })
+        Ok(Ctx { config, clock, actor, drill: self.drill, aws, flag_vars, notices: Default::default() })
     }
 }
 

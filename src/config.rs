@@ -98,6 +98,23 @@ pub struct TickSettings {
     pub webhook: Option<String>,
 }
 
+/// `[erase]`: who may allow that something is taken out of the record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EraseSettings {
+    /// Whose signature allows it; without it nothing is erased.
+    #[serde(default)]
+    pub approve: Option<EraseApproval>,
+}
+
+/// `[erase] approve`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EraseApproval {
+    /// Person ids, or teams, whose members count; one of them signs, never the one who asks.
+    pub from: Vec<String>,
+}
+
 /// `[redact]`: what else is secret here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -105,6 +122,21 @@ pub struct RedactSettings {
     /// Rule name → regular expression.
     #[serde(default)]
     pub patterns: BTreeMap<String, String>,
+}
+
+/// `[sign]`: how approvals are signed, and by whom they may be. Paths in a file are relative to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SignSettings {
+    /// The program that signs; `ssh-keygen` unless said otherwise.
+    #[serde(default)]
+    pub program: Option<PathBuf>,
+    /// The approver's own key: a private key, or the public half of one that an agent holds. `~/` is the home folder.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// OpenSSH's list of whose key signs what; `allowed_signers` beside the settings unless said otherwise.
+    #[serde(default)]
+    pub allowed_signers: Option<PathBuf>,
 }
 
 /// One settings file as written.
@@ -127,6 +159,10 @@ pub(crate) struct File {
     tick: TickSettings,
     #[serde(default)]
     redact: RedactSettings,
+    #[serde(default)]
+    sign: SignSettings,
+    #[serde(default)]
+    erase: EraseSettings,
 }
 
 /// The settings in force.
@@ -152,8 +188,14 @@ pub struct Config {
     pub attach_limit: u64,
     /// Whom `tick` may tell.
     pub tick: TickSettings,
+    /// Person ids of those who may allow an erasure; empty: nothing is erased.
+    pub erase: Vec<String>,
     /// Further redaction rules.
     pub redact: BTreeMap<String, String>,
+    /// How approvals are signed; all paths whole.
+    pub sign: SignSettings,
+    /// The home folder, where keys are looked for.
+    pub home: Option<PathBuf>,
     /// The name from the settings file, used when neither a flag nor the environment gives one.
     pub actor: Option<String>,
 }

@@ -14,5 +14,6 @@ pub mod perform;
 pub mod record;
 pub mod redact;
 pub mod runbook;
+pub mod sign;
 pub mod simulator;
 pub mod store;

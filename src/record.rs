@@ -4,13 +4,17 @@
 
 pub mod action;
 pub mod actor;
+pub mod approval;
 pub mod brief;
 pub mod chain;
 pub mod deploy;
+pub mod erasure;
 pub mod event;
 pub mod id;
 pub mod incident;
 pub mod observation;
+pub mod proof;
+pub mod stated;
 pub mod stats;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -23,6 +24,7 @@ mod deploy;
 mod erase;
 mod error;
 mod export;
+mod key;
 mod lock;
 mod open;
 mod projection;
@@ -33,12 +35,13 @@ mod verify;
 
 pub use append::{NewEvent, Tx};
 pub use blob::{BlobReader, Prepared};
+pub use checkpoint::Signed;
 pub use error::{AppendError, StoreError};
 pub use export::Exported;
 pub use lock::ExecutionLock;
 pub use read::{Filter, SeriesInfo};
 pub use search::{Found, INDEXED, MARKS};
-pub use verify::{Problem, VerifyReport};
+pub use verify::{Compared, Erasure, Outside, Problem, VerifyReport};
 
 /// What a store is opened for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,9 +52,29 @@ pub enum Access {
     Append,
 }
 
+/// What is to be told to a person though nothing failed, gathered from every store that shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Notices(Arc<Mutex<Vec<String>>>);
+
+impl Notices {
+    fn add(&self, notice: &str) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.iter().any(|n| n == notice) {
+            all.push(notice.to_owned());
+        }
+    }
+
+    /// All of them, each once; they are gone from here afterwards.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// How a store is opened.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Where it also says what [`Store::notices`] gives.
+    pub notices: Notices,
     /// How long to wait for somebody else's lock.
     pub wait: Duration,
     /// Leaves durability to luck, so that a test can show that it would notice.
@@ -62,6 +85,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            notices: Notices::default(),
             wait: Duration::from_secs(10),
             #[cfg(feature = "testing")]
             careless: false,
@@ -106,6 +130,8 @@ pub struct Store {
     unlocked: bool,
     /// Why nothing more is recorded.
     halted: Option<Halt>,
+    /// The ledger's key, once it was needed.
+    key: Option<key::Key>,
     /// Keeps blobs that no event names yet from being collected.
     unnamed_blobs: Option<std::fs::File>,
     notices: Vec<String>,
@@ -147,6 +173,7 @@ impl Store {
             Access::Read => None,
             Access::Append => checkpoint::tail(&opened.conn, &ledger.id)?.map(Halt::Damaged),
         };
+        opened.notices.iter().for_each(|n| settings.notices.add(n));
         Ok(Self {
             conn: opened.conn,
             _copy: opened.copy,
@@ -157,6 +184,7 @@ impl Store {
             ledger,
             unlocked: opened.unlocked,
             halted,
+            key: None,
             unnamed_blobs: None,
             notices: opened.notices,
         })
@@ -175,7 +203,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::create`].
-    pub fn create_with(path: &Path, first: NewEvent, settings: Settings) -> Result<Self, StoreError> {
+    pub fn create_with(path: &Path, mut first: NewEvent, settings: Settings) -> Result<Self, StoreError> {
         let id = match &first.facts {
             Facts::LedgerCreated(x) if first.stream == StreamId::ledger() => x.ledger.clone(),
             _ => return Err(StoreError::Fence("a ledger begins with `ledger.created`".to_owned())),
@@ -184,12 +212,20 @@ impl Store {
             return Err(StoreError::Fence(format!("`{id}` cannot be the id of a ledger")));
         }
         let (conn, draft) = open::begin(path, &settings)?;
-        let made = append::first(&conn, &id, first).and_then(|checkpoint| {
+        let key = key::load_or_make(&open::beside(path, ".key"));
+        if let (Ok(key), Facts::LedgerCreated(x)) = (&key, &mut first.facts) {
+            x.key = Some(key.public().to_owned());
+        }
+        let made = append::first(&conn, &id, first, key.as_ref().ok()).and_then(|checkpoint| {
             open::publish(conn, &draft, path)?;
             Ok(checkpoint)
         });
         let checkpoint = made.inspect_err(|_| open::discard(&draft))?;
         let mut store = Self::open_with(path, Access::Append, settings)?;
+        match key {
+            Ok(key) => store.key = Some(key),
+            Err(why) => store.say(format!("the ledger has no key to sign with yet: {why}")),
+        }
         store.announce(&checkpoint);
         Ok(store)
     }
@@ -207,6 +243,14 @@ impl Store {
     /// What the person should know though nothing failed, e.g. that a newer version wrote the ledger.
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// Keeps something the person should know, once.
+    fn say(&mut self, notice: String) {
+        self.settings.notices.add(&notice);
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
     }
 
     /// Takes the lock under which an action is executed; `None` while another process has it.

@@ -38,7 +38,7 @@ const BATCH: usize = 2_000;
 pub(crate) fn generate(path: &Path, incidents: u64, events: u64, now: Timestamp) -> Done<()> {
     let mut teller = Teller { random: 0x5EED, ledger: String::new(), per: events / incidents, incidents, now };
     teller.ledger = Uuid::from_u128(u128::from(teller.next())).to_string();
-    let created = LedgerCreated { ledger: teller.ledger.clone(), drill: false };
+    let created = LedgerCreated { ledger: teller.ledger.clone(), drill: false, key: None };
     let first = teller.event(StreamId::ledger(), now.plus_millis(-incidents.cast_signed() * 14_400_000), "T-OPS", created);
     let mut store = Store::create(path, first)?;
     let (mut batch, mut blobs) = (Vec::new(), Vec::new());

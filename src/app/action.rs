@@ -11,16 +11,19 @@ use super::select::Picked;
 use super::{AppError, Ctx, ErrorKind, escalation};
 use crate::aws::Aws;
 use crate::perform::Arguments;
+use crate::record::action::Action;
 use crate::record::event::{Event, Facts};
-use crate::record::id::{Hash, StreamId, hex};
-use crate::record::incident::decide::{Approve, Asked, Command, Proposal, Refusal, decide};
-use crate::record::incident::{Head, Incident};
+use crate::record::id::{StreamId, hex};
+use crate::record::incident::Incident;
+use crate::record::incident::decide::{Asked, Command, Proposal, Refusal, decide};
 use crate::record::verdict::Verdict;
 use crate::runbook::kinds::{self, Shape};
 use crate::runbook::model::{ActionBlock, Runbook};
 use crate::store::Store;
 
+pub mod approval;
 mod execute;
+pub mod glass;
 mod look;
 mod resolve;
 #[cfg(test)]
@@ -103,34 +106,6 @@ pub async fn propose(
     Ok(Acted { changed: Changed { events, ..changed }, n: n.unwrap_or(0) })
 }
 
-/// What an approver saw.
-#[derive(Clone, Copy, Debug)]
-pub struct Sighted {
-    /// The action's number.
-    pub n: u64,
-    /// Its hash.
-    pub hash: Hash,
-    /// The incident's head.
-    pub head: Head,
-}
-
-/// Allows exactly what the approver saw. The approver is whoever acts; unsigned.
-///
-/// # Errors
-/// The record refuses it.
-pub fn approve(ctx: &Ctx, store: &mut Store, picked: &Picked, seen: Sighted, comment: Option<String>) -> Result<Acted, AppError> {
-    let command = Command::Approve(Approve {
-        n: seen.n,
-        approver: ctx.actor.name.clone(),
-        hash: seen.hash,
-        head: seen.head,
-        expires_at: None,
-        comment,
-        signature: None,
-    });
-    Ok(Acted { changed: carry(ctx, store, picked, command, Vec::new())?, n: seen.n })
-}
-
 /// Refuses a proposed change for good.
 ///
 /// # Errors
@@ -150,6 +125,11 @@ pub fn revoke(ctx: &Ctx, store: &mut Store, picked: &Picked, n: u64, reason: Str
 /// The incident as it stands.
 fn current(store: &Store, picked: &Picked) -> Result<Incident, AppError> {
     fold(&store.load(&StreamId::incident(picked.brief.id))?)
+}
+
+fn find(incident: &Incident, n: u64) -> Result<&Action, AppError> {
+    let missing = || Refusal::NoSuch { number: incident.number, what: format!("action a{n}") };
+    Ok(incident.action(n).ok_or_else(missing)?)
 }
 
 /// Asks the record whether it would take a command now; appends nothing.

@@ -15,7 +15,7 @@ use crate::record::event::{Facts, LedgerCreated};
 use crate::record::id::{EventId, StreamId, hex};
 use crate::record::time::Timestamp;
 use crate::redact::{Pattern, Redactor};
-use crate::store::{Access, NewEvent, Store, StoreError};
+use crate::store::{Access, NewEvent, Notices, Settings, Store, StoreError};
 
 /// Where the time comes from. Only a drill gets one that can be turned.
 #[derive(Clone)]
@@ -77,6 +77,8 @@ pub struct Ctx {
     pub aws: aws::Settings,
     /// Names of the variables that the command line overrides; a runbook that lacks one is refused.
     pub flag_vars: Vec<String>,
+    /// What the ledgers that were appended to had to say though nothing failed.
+    pub notices: Notices,
 }
 
 impl Ctx {
@@ -122,7 +124,7 @@ impl Ctx {
     /// # Errors
     /// As [`Ctx::read`].
     pub fn append(&self) -> Result<Store, AppError> {
-        self.fitting(Store::open(&self.config.store, Access::Append)?)
+        self.fitting(Store::open_with(&self.config.store, Access::Append, self.settings())?)
     }
 
     /// Opens the ledger for appending, making it if there is none.
@@ -130,11 +132,11 @@ impl Ctx {
     /// # Errors
     /// It cannot be made or used.
     pub fn append_or_create(&self) -> Result<Store, AppError> {
-        match Store::open(&self.config.store, Access::Append) {
+        match Store::open_with(&self.config.store, Access::Append, self.settings()) {
             Err(StoreError::NotFound { .. }) => {
                 let id = hex(&random::<16>()?);
-                let first = self.event(StreamId::ledger(), LedgerCreated { ledger: id, drill: self.drill }, None)?;
-                match Store::create(&self.config.store, first) {
+                let first = self.event(StreamId::ledger(), LedgerCreated { ledger: id, drill: self.drill, key: None }, None)?;
+                match Store::create_with(&self.config.store, first, self.settings()) {
                     // Somebody else was a moment faster.
                     Err(StoreError::Exists { .. }) => self.append(),
                     other => Ok(other?),
@@ -142,6 +144,10 @@ impl Ctx {
             }
             other => self.fitting(other?),
         }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { notices: self.notices.clone(), ..Settings::default() }
     }
 
     fn fitting(&self, store: Store) -> Result<Store, AppError> {

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::engine::{self, Job, Progress};
@@ -76,7 +77,7 @@ impl Check {
 
 /// What needs neither settings nor network, for when the settings cannot be read.
 pub fn bare(env: &Environment) -> Vec<Check> {
-    vec![signing::program(env)]
+    vec![signing::program(env, Path::new("ssh-keygen"))]
 }
 
 /// Everything that can be seen without asking the world.
@@ -102,7 +103,7 @@ pub fn here(ctx: &Ctx, env: &Environment) -> Result<Vec<Check>, AppError> {
             },
         });
     }
-    out.push(signing::program(env));
+    out.push(signing::program(env, &super::signing::program(&ctx.config)));
     out.extend(signing::signers(ctx, &runbooks));
     Ok(out)
 }

@@ -81,6 +81,12 @@ impl Drill {
         Ok(Self { ctx, scenario: how, healed: Cell::new(false), stack, clock, folder, runbook })
     }
 
+    /// Sets the drill's clock back, as somebody might who wants a lapsed approval to hold again.
+    #[cfg(test)]
+    pub(crate) fn turn_back(&self, ms: i64) {
+        self.clock.advance(-ms);
+    }
+
     /// True when the ledger goes with the drill.
     pub fn is_throw_away(&self) -> bool {
         self.folder.is_some()

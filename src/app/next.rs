@@ -84,6 +84,15 @@ pub fn advise(s: &Situation<'_>) -> Vec<Next> {
     if i.acknowledged.is_none() {
         out.push(Next::new(format!("blotter ack{q}"), "says that you are on it"));
     }
+    for a in i.actions.iter().filter(|a| a.is_unreviewed()) {
+        let Some(b) = &a.bypass else { continue };
+        out.push(Next {
+            command: format!("blotter review a{}{q} --comment \"…\"", a.n),
+            why: format!("{} went without approval: {}", b.by, b.reason),
+            needs: Some(format!("somebody else than {}", b.by)),
+            due_at: Some(b.review_by),
+        });
+    }
     for a in &i.actions {
         out.extend(for_action(s, a, &q));
     }

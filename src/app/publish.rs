@@ -18,6 +18,7 @@ use crate::record::incident::Incident;
 use crate::store::{Filter, Store};
 
 pub mod audit;
+pub mod checkpoint;
 pub mod postmortem;
 pub mod tables;
 

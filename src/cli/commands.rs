@@ -42,6 +42,7 @@ macro_rules! commands {
                     $(Self::$variant(args) => $module::run(ui, ctx, args),)*
                     $(Self::$earlier(_) => Err(CliError::usage("this command has no place in a drill").hint("Type it in a shell.")),)*
                 };
+                ctx.notices.take().iter().for_each(|n| ui.warn(&super::ui::plain(n)));
                 done.map_err(|e| if ctx.drill { e.in_drill() } else { e })
             }
 
@@ -73,14 +74,17 @@ commands! {
     handoff::Handoff,
     propose::Propose,
     approve::Approve,
+    sign::Sign,
     deny::Deny,
     revoke::Revoke,
     execute::Execute,
+    review::Review,
     mitigate::Mitigate,
     followup::Followup,
     resolve::Resolve,
     dismiss::Dismiss,
     reopen::Reopen,
+    erase::Erase,
     show::Show,
     list::List,
     search::Search,
@@ -95,6 +99,7 @@ commands! {
     render::Render,
     postmortem::Postmortem,
     verify::Verify,
+    checkpoint::Checkpoint,
     export::Export,
     rebuild::Rebuild,
     backup::Backup,
@@ -198,9 +203,6 @@ pub fn changed(ui: &Ui, ctx: &Ctx, store: &Store, changed: &Changed, line: &str)
 /// # Errors
 /// The ledger cannot be read again, or standard output fails.
 pub fn finish(ui: &Ui, ctx: &Ctx, store: &Store, id: IncidentId, events: &[Event], line: &str, exit: Exit) -> Result<Exit, CliError> {
-    for notice in store.notices() {
-        ui.warn(&super::ui::plain(notice));
-    }
     let v = look(ctx, store, id).map_err(|e| e.hint(RECORDED))?;
     if ui.json {
         ui.line(&json(json::show(&v, Some(events)))?)?;

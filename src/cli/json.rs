@@ -108,6 +108,18 @@ struct ActionJson {
     expires_at: Option<Timestamp>,
     verification: Option<String>,
     by_hand: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    break_glass: Option<BreakGlassJson>,
+}
+
+#[derive(Serialize)]
+struct BreakGlassJson {
+    by: String,
+    reason: String,
+    at: Timestamp,
+    review_by: Timestamp,
+    reviewed_by: Option<String>,
+    review: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -381,6 +393,14 @@ fn action(a: &Action, view: &View) -> ActionJson {
         expires_at: a.expires_at(view.now),
         verification: a.verification.as_ref().map(|v| v.verdict.to_string()),
         by_hand: a.by_hand.clone(),
+        break_glass: a.bypass.as_ref().map(|b| BreakGlassJson {
+            by: b.by.clone(),
+            reason: b.reason.clone(),
+            at: b.at,
+            review_by: b.review_by,
+            reviewed_by: b.review.as_ref().map(|(_, by, _, _)| by.clone()),
+            review: b.review.as_ref().map(|(_, _, _, said)| said.clone()),
+        }),
     }
 }
 

@@ -225,14 +225,23 @@ pub fn ending(b: &Brief) -> String {
     }
 }
 
-/// The newest look of each probe, and everything attached.
+/// The newest look of each probe where its first one stands, so that nothing jumps about, and everything attached.
 fn known(ui: &Ui, i: &Incident) -> Vec<String> {
     let is_newest = |e: &Evidence| match &e.what {
         EvidenceKind::Observed(o) => i.latest(&o.probe).is_some_and(|(l, _)| l.n == e.n),
         _ => true,
     };
     let older = i.evidence.iter().filter(|e| !is_newest(e)).count();
-    let mut lines: Vec<String> = i.evidence.iter().filter(|e| is_newest(e)).map(|e| evidence(ui, e)).collect();
+    let place = |e: &Evidence| match &e.what {
+        EvidenceKind::Observed(o) => {
+            let of_it = |first: &&Evidence| matches!(&first.what, EvidenceKind::Observed(p) if p.probe == o.probe);
+            i.evidence.iter().find(of_it).map_or(e.n, |first| first.n)
+        }
+        _ => e.n,
+    };
+    let mut newest: Vec<&Evidence> = i.evidence.iter().filter(|e| is_newest(e)).collect();
+    newest.sort_by_key(|e| place(e));
+    let mut lines: Vec<String> = newest.into_iter().map(|e| evidence(ui, e)).collect();
     if older > 0 {
         lines.push(ui.paint(Tone::Dim, &format!("    and {older} earlier looks: `blotter show --timeline`")));
     }
@@ -257,6 +266,18 @@ fn action(ui: &Ui, a: &Action, v: &View) -> String {
         };
         let until = if p.revoked { "revoked".to_owned() } else { format!("until {}", clock(p.expires_at)) };
         out.push_str(&format!("; approved by {} ({how}, {until})", plain(&p.approver)));
+    }
+    if let Some(b) = &a.bypass {
+        let state = match &b.review {
+            Some((_, by, _, said)) => {
+                format!("break-glass by {}: {}; reviewed by {}: {}", plain(&b.by), plain(&b.reason), plain(by), plain(said))
+            }
+            None => {
+                let text = format!("BREAK-GLASS by {}, not reviewed, due {}", plain(&b.by), b.review_by.to_seconds());
+                format!("{}: {}", ui.paint(Tone::Bad, &text), plain(&b.reason))
+            }
+        };
+        out.push_str(&format!("\n     {state}"));
     }
     if let Some(e) = &a.executor {
         out.push_str(&format!("; executed by {}", plain(e)));
@@ -355,6 +376,14 @@ mod tests {
             missing.dedup();
             assert!(missing.is_empty(), "{width}: {missing:?}\n{page}");
         }
+    }
+
+    #[test]
+    fn a_probe_keeps_its_place_when_it_is_looked_at_again() {
+        let page = show(&ui(120), &view(&Story::dead_lambda()), false);
+        let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text}\n{page}"));
+        assert!(at("  e4\n") < at("  e2\n"), "the fourth look is the first probe's\n{page}");
+        assert!(at("  e2\n") < at("  e3\n"), "{page}");
     }
 
     #[test]

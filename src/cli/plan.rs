@@ -74,6 +74,16 @@ pub fn plan(ui: &Ui, ctx: &Ctx, v: &View, a: &Action) -> String {
         let comment = p.comment.as_ref().map_or(String::new(), |c| format!(": {c}"));
         rows.push(("approved".to_owned(), format!("by {} ({how}, {end}){comment}", p.approver)));
     }
+    if let Some(b) = &a.bypass {
+        rows.push(("BREAK-GLASS".to_owned(), format!("by {}, without approval: {}", b.by, b.reason)));
+        rows.push((
+            "review".to_owned(),
+            match &b.review {
+                Some((_, by, _, said)) => format!("by {by}: {said}"),
+                None => format!("OPEN, by somebody else until {} UTC", b.review_by.to_seconds()),
+            },
+        ));
+    }
     rows.push(("runbook".to_owned(), format!("{} {}", i.runbook.id, a.runbook)));
     rows.push(("hash".to_owned(), a.hash.to_string()));
     let width = rows.iter().map(|(k, _)| k.len()).max().unwrap_or(0);

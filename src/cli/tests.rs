@@ -42,6 +42,7 @@ fn every_variable_that_help_names_is_heeded() {
             "BLOTTER_PROFILE" => config.aws.profile.as_deref() == Some("set"),
             "BLOTTER_REGION" => config.aws.region.as_deref() == Some("set"),
             "BLOTTER_ACCOUNT" => config.aws.account.as_deref() == Some("set"),
+            "BLOTTER_SIGN_KEY" => config.sign.key == Some(dir.path().join("set")),
             "BLOTTER_PAGER" => pager::choose(&env) != pager::choose(&Environment { vars: Default::default(), ..env.clone() }),
             other => panic!("help names {other}, and nobody knows what it does"),
         };

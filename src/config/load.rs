@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{AwsSettings, Config, ConfigError, Environment, File, Overrides, TickSettings, parse_size};
+use super::{AwsSettings, Config, ConfigError, Environment, File, Overrides, SignSettings, TickSettings, parse_size};
 
 /// Largest attachment unless the settings say otherwise: 2 GiB.
 const ATTACH_LIMIT: u64 = 2 << 30;
@@ -16,7 +16,7 @@ const ATTACH_LIMIT: u64 = 2 << 30;
 /// # Errors
 /// A file that is named but missing, unreadable, or not what it should be; see [`ConfigError`].
 pub fn load(env: &Environment, over: &Overrides) -> Result<Config, ConfigError> {
-    let mut config = Config { attach_limit: ATTACH_LIMIT, exports: env.cwd.join("exports"), ..Config::default() };
+    let mut config = Config { attach_limit: ATTACH_LIMIT, exports: env.cwd.join("exports"), home: home(env), ..Config::default() };
     let mut store = None;
     let named = over.config.clone().or_else(|| env.get("BLOTTER_CONFIG").map(PathBuf::from));
     let nearest = match named {
@@ -44,6 +44,8 @@ pub fn load(env: &Environment, over: &Overrides) -> Result<Config, ConfigError> 
         account: from_env(&over.account, "BLOTTER_ACCOUNT"),
     };
     lay_aws(&mut config.aws, aws);
+    let sign = SignSettings { key: env.get("BLOTTER_SIGN_KEY").map(PathBuf::from), ..SignSettings::default() };
+    lay_sign(&mut config, sign, &env.cwd);
     for (name, value) in &over.vars {
         config.vars.insert(name.clone(), Value::String(value.clone()));
     }
@@ -79,12 +81,35 @@ fn lay(config: &mut Config, store: &mut Option<PathBuf>, path: &Path) -> Result<
         config.tick = file.tick;
     }
     config.redact.extend(file.redact.patterns);
+    lay_sign(config, file.sign, base);
+    if let Some(approve) = file.erase.approve {
+        let unknown = approve.from.iter().find(|p| !config.people.contains_key(*p));
+        if let Some(p) = unknown {
+            return Err(ConfigError::Value(format!("`[erase] approve` in `{}`: `{p}` is no person of the settings", path.display())));
+        }
+        let members = |p: &String| config.people.get(p).filter(|x| x.is_team()).map_or_else(|| vec![p.clone()], |x| x.members.clone());
+        config.erase = approve.from.iter().flat_map(members).collect();
+    }
     for (id, p) in &config.people {
         if let Some(m) = p.members.iter().find(|m| config.people.get(*m).is_none_or(super::Person::is_team)) {
             return Err(ConfigError::Value(format!("`[people.{id}]` in `{}`: member `{m}` is no person of the settings", path.display())));
         }
     }
     Ok(())
+}
+
+fn lay_sign(config: &mut Config, over: SignSettings, base: &Path) {
+    let home = config.home.clone();
+    let whole = |p: PathBuf| match (p.strip_prefix("~"), &home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => base.join(p),
+    };
+    // A name alone is looked for on the PATH.
+    let program = over.program.map(|p| if p.components().count() > 1 { whole(p) } else { p });
+    let under = &mut config.sign;
+    under.program = program.or(under.program.take());
+    under.key = over.key.map(&whole).or(under.key.take());
+    under.allowed_signers = over.allowed_signers.map(&whole).or(under.allowed_signers.take());
 }
 
 fn lay_aws(under: &mut AwsSettings, over: AwsSettings) {

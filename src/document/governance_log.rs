@@ -67,6 +67,8 @@ fn is_other(facts: &Facts) -> bool {
             | Facts::EventCorrected(_)
             | Facts::PayloadErased(_)
             | Facts::LedgerCreated(_)
+            | Facts::SignersChanged(_)
+            | Facts::LedgerKeyAdded(_)
             | Facts::DeployRecorded(_)
             | Facts::ObservationRecorded(_)
             | Facts::Other { .. }
@@ -263,6 +265,18 @@ impl Page<'_> {
             match &e.facts {
                 Facts::ActionProposed(x) if x.n == a.n => self.proposed(e, x),
                 Facts::ApprovalGranted(x) if x.n == a.n => self.approved(e, x),
+                Facts::ApprovalBypassed(x) if x.n == a.n => {
+                    let open = if a.is_unreviewed() { ", **not reviewed**" } else { "" };
+                    let until = utc(x.review_by);
+                    let (by, why) = (text(&x.by), text(&x.reason));
+                    self.bullet(
+                        seq,
+                        &format!(
+                            "{} **BREAK-GLASS**: {by} goes without approval, signed, to be reviewed by {until}{open}: {why}.",
+                            utc(e.header.at)
+                        ),
+                    );
+                }
                 Facts::ActionStarted(x) if x.n == a.n => {
                     let line = format!("{} started by {}.", utc(e.header.at), text(&x.executor));
                     self.bullet(seq, &line);
@@ -367,6 +381,7 @@ impl Page<'_> {
 fn number_of(facts: &Facts) -> Option<u64> {
     match facts {
         Facts::ApprovalRevoked(x) => Some(x.n),
+        Facts::ApprovalReviewed(x) => Some(x.n),
         Facts::ActionDenied(x) => Some(x.n),
         Facts::ActionStale(x) => Some(x.n),
         Facts::ActionSucceeded(x) => Some(x.n),

@@ -1,10 +1,12 @@
 //! An action's life: proposal, approvals, execution, verification.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::approval::Signed;
 use super::event::ApprovalRule;
 use super::id::{EventId, Hash, IncidentId};
 use super::time::Timestamp;
@@ -65,12 +67,68 @@ pub struct Approval {
     pub head_seq: u64,
     /// What the approver said.
     pub comment: Option<String>,
-    /// The signed text and signature; `None`: unsigned.
+    /// The signed text and signature, see [`Signed`]; `None`: unsigned, and worth nothing.
     pub signature: Option<Value>,
     /// The approver is the proposer.
     pub self_approved: bool,
     /// Taken back since.
     pub revoked: bool,
+}
+
+impl Approval {
+    /// What was signed; `None` for an approval that is worth nothing.
+    pub fn signed(&self) -> Option<Signed> {
+        self.signature.as_ref().and_then(Signed::read)
+    }
+
+    /// True when `id` is the person who approved, under whatever name.
+    pub fn is_by(&self, id: &str) -> bool {
+        self.approver == id || self.signed().is_some_and(|s| s.persons.iter().any(|p| p == id))
+    }
+}
+
+/// How many different people stand behind these approvals: two ids of one person, or two approvals by one key, are one.
+pub fn people<'a>(approvals: impl Iterator<Item = &'a Approval>) -> u64 {
+    let mut groups: Vec<BTreeSet<String>> = Vec::new();
+    for a in approvals {
+        let mut own = BTreeSet::from([format!("id {}", a.approver)]);
+        if let Some(s) = a.signed() {
+            own.extend(s.persons.iter().map(|p| format!("id {p}")));
+            own.insert(format!("key {}", s.key));
+            own.insert(format!("principal {}", s.principal));
+        }
+        let (same, mut others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|g| !g.is_disjoint(&own));
+        own.extend(same.into_iter().flatten());
+        others.push(own);
+        groups = others;
+    }
+    groups.len() as u64
+}
+
+/// An operator's going without approval, and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bypass {
+    /// Sequence number of the event.
+    pub seq: u64,
+    /// Person id of the operator.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// By when somebody else has to have looked at it.
+    pub review_by: Timestamp,
+    /// The signed text and signature.
+    pub signature: Value,
+    /// Somebody else's look at it: sequence number, person id, when, and what they say.
+    pub review: Option<(u64, String, Timestamp, String)>,
+}
+
+impl Bypass {
+    /// True when `id` is the operator, under whatever name.
+    pub fn is_by(&self, id: &str) -> bool {
+        self.by == id || Signed::read(&self.signature).is_some_and(|s| s.persons.iter().any(|p| p == id))
+    }
 }
 
 /// What was recorded last about how an action went.
@@ -173,6 +231,8 @@ pub struct Action {
     pub proposed_at: Timestamp,
     /// Approvals in order.
     pub approvals: Vec<Approval>,
+    /// The operator went without approval.
+    pub bypass: Option<Bypass>,
     /// Person who executed it.
     pub executor: Option<String>,
     /// When it was started.
@@ -184,17 +244,14 @@ pub struct Action {
 }
 
 impl Action {
-    /// Approvals that hold at `now`.
+    /// Approvals that hold at `now`: signed, not taken back, not lapsed.
     pub fn standing(&self, now: Timestamp) -> impl Iterator<Item = &Approval> {
-        self.approvals.iter().filter(move |a| !a.revoked && now < a.expires_at)
+        self.approvals.iter().filter(move |a| !a.revoked && now < a.expires_at && a.signed().is_some())
     }
 
     /// True when enough different persons allow it at `now`.
     pub fn is_allowed(&self, now: Timestamp) -> bool {
-        let mut who: Vec<_> = self.standing(now).map(|a| a.approver.as_str()).collect();
-        who.sort_unstable();
-        who.dedup();
-        self.rule.none || who.len() as u64 >= self.rule.min
+        self.rule.none || people(self.standing(now)) >= self.rule.min
     }
 
     /// Where the action stands at `now`; `running` says whether a process is making a call right now.
@@ -211,6 +268,11 @@ impl Action {
             Progress::Waiting if self.approvals.iter().any(|a| !a.revoked && now >= a.expires_at) => ActionStatus::Expired,
             Progress::Waiting => ActionStatus::Proposed,
         }
+    }
+
+    /// True while what was done without approval waits for somebody else's look.
+    pub fn is_unreviewed(&self) -> bool {
+        self.bypass.as_ref().is_some_and(|b| b.review.is_none())
     }
 
     /// True once nothing more can happen to it.

@@ -50,7 +50,8 @@ pub fn leaf(header: &[u8]) -> Hash {
     Hash::of(&[&[0], header])
 }
 
-fn node(left: &Hash, right: &Hash) -> Hash {
+/// The node above two others: SHA-256(0x01 ‖ left ‖ right).
+pub(super) fn node(left: &Hash, right: &Hash) -> Hash {
     Hash::of(&[&[1], &left.0, &right.0])
 }
 
@@ -120,7 +121,11 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// States what `tree` is, for the ledger `id`.
     pub fn new(ledger: &str, tree: &Tree) -> Self {
-        let (size, root) = (tree.size(), tree.root());
+        Self::stating(ledger, tree.size(), tree.root())
+    }
+
+    /// States that the first `size` events of `ledger` have this root.
+    pub fn stating(ledger: &str, size: u64, root: Hash) -> Self {
         let text = format!("blotter/{ledger}\n{size}\n{}\n", STANDARD.encode(root.0));
         Self { size, root, text }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::action::{Action, Approval, Progress, Verification};
+use super::action::{Action, Approval, Bypass, Progress, Verification};
 use super::actor::Actor;
 use super::event::{Event, Facts, RunbookRef, Waived};
 use super::id::{Hash, IncidentId};
@@ -446,6 +446,8 @@ impl Incident {
             Facts::ActionProposed(_)
             | Facts::ApprovalGranted(_)
             | Facts::ApprovalRevoked(_)
+            | Facts::ApprovalBypassed(_)
+            | Facts::ApprovalReviewed(_)
             | Facts::ActionDenied(_)
             | Facts::ActionStale(_)
             | Facts::ActionStarted(_)
@@ -456,6 +458,8 @@ impl Incident {
             | Facts::RecoveryNotVerified(_) => self.apply_action(event),
             Facts::NoteAdded(_)
             | Facts::LedgerCreated(_)
+            | Facts::SignersChanged(_)
+            | Facts::LedgerKeyAdded(_)
             | Facts::IncidentOpened(_)
             | Facts::PayloadErased(_)
             | Facts::DeployRecorded(_)
@@ -489,6 +493,7 @@ impl Incident {
                 proposer: event.actor.name.clone(),
                 proposed_at: at,
                 approvals: Vec::new(),
+                bypass: None,
                 executor: None,
                 started_at: None,
                 progress: Progress::Waiting,
@@ -499,6 +504,8 @@ impl Incident {
         let n = match &event.facts {
             Facts::ApprovalGranted(x) => x.n,
             Facts::ApprovalRevoked(x) => x.n,
+            Facts::ApprovalBypassed(x) => x.n,
+            Facts::ApprovalReviewed(x) => x.n,
             Facts::ActionDenied(x) => x.n,
             Facts::ActionStale(x) => x.n,
             Facts::ActionStarted(x) => x.n,
@@ -525,6 +532,22 @@ impl Incident {
             Facts::ApprovalRevoked(x) => {
                 for a in action.approvals.iter_mut().filter(|a| a.approver == x.approver) {
                     a.revoked = true;
+                }
+            }
+            Facts::ApprovalBypassed(x) => {
+                action.bypass = Some(Bypass {
+                    seq,
+                    by: x.by.clone(),
+                    reason: x.reason.clone(),
+                    at,
+                    review_by: x.review_by,
+                    signature: x.signature.clone(),
+                    review: None,
+                });
+            }
+            Facts::ApprovalReviewed(x) => {
+                if let Some(b) = action.bypass.as_mut() {
+                    b.review.get_or_insert_with(|| (seq, x.by.clone(), at, x.comment.clone()));
                 }
             }
             Facts::ActionDenied(x) => action.progress = Progress::Denied { by: x.by.clone(), reason: x.reason.clone(), at },

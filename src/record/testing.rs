@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::action::action_hash;
 use super::actor::Actor;
+use super::approval::Signed;
 use super::event::*;
 use super::id::{EventId, Hash, IncidentId, StreamId};
 use super::incident::decide::{Asked, Command, Refusal, decide};
@@ -329,7 +330,20 @@ pub(crate) fn proposed() -> ActionProposed {
     }
 }
 
-/// An unsigned approval of `p` given at `now`.
+/// What stands for a signature by `approver` where nobody checks it.
+pub(crate) fn signed(approver: &str, text: &str) -> Signed {
+    Signed {
+        text: text.to_owned(),
+        signature: "-----BEGIN SSH SIGNATURE-----\n-----END SSH SIGNATURE-----\n".to_owned(),
+        key: format!("SHA256:of-{approver}"),
+        public: format!("ssh-ed25519 of-{approver}"),
+        principal: approver.to_owned(),
+        persons: vec![approver.to_owned()],
+        signers: Hash::of(&[b"signers"]),
+    }
+}
+
+/// An approval of `p` given at `now`, as if signed.
 pub(crate) fn granted(p: &ActionProposed, approver: &str, head: Head, now: Timestamp) -> ApprovalGranted {
     ApprovalGranted {
         n: p.n,
@@ -339,7 +353,7 @@ pub(crate) fn granted(p: &ActionProposed, approver: &str, head: Head, now: Times
         head_hash: head.hash,
         expires_at: now.plus_millis(900_000),
         comment: Some("go".to_owned()),
-        signature: None,
+        signature: Some(signed(approver, &format!("{approver} {now}")).to_value().unwrap()),
         self_approved: false,
     }
 }
@@ -374,7 +388,14 @@ pub(crate) fn one_of_each() -> Vec<Facts> {
 fn rare() -> Vec<Facts> {
     let text = str::to_owned;
     vec![
-        LedgerCreated { ledger: text(LEDGER), drill: false }.into(),
+        LedgerCreated { ledger: text(LEDGER), drill: false, key: None }.into(),
+        LedgerKeyAdded {
+            key: text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOnew"),
+            replaces: Some(text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOold")),
+            unsigned_from: Some(40),
+            reason: Some(text("the old one was on a disk that died")),
+        }
+        .into(),
         DecisionMade {
             decide: text("cause"),
             suggested: Some(text("never-pulsed")),
@@ -388,6 +409,30 @@ fn rare() -> Vec<Facts> {
         IncidentHandedOff { to: text("T-ANA"), note: Some(text("prod is at 41")) }.into(),
         IncidentLinked { incident: Some(6), runbook: Some(text("INC-003")), reason: text("agents died at the same time") }.into(),
         ApprovalRevoked { n: 1, approver: text("T-JOSH"), reason: text("41 is not tested") }.into(),
+        ApprovalBypassed {
+            n: 1,
+            hash: proposed().hash,
+            by: text("T-OPS"),
+            reason: text("nobody answers, and the dashboard is dead"),
+            head_seq: 8,
+            head_hash: Hash::of(&[b"head"]),
+            severity: text("P0"),
+            expires_at: at("2026-03-22T02:30:00Z"),
+            review_by: at("2026-03-23T02:15:00Z"),
+            signature: signed("T-OPS", "break-glass").to_value().unwrap(),
+        }
+        .into(),
+        ApprovalReviewed {
+            n: 1,
+            hash: proposed().hash,
+            by: text("T-JOSH"),
+            comment: text("it was right, and I was on a plane"),
+            head_seq: 12,
+            head_hash: Hash::of(&[b"later"]),
+            expires_at: at("2026-03-22T09:30:00Z"),
+            signature: signed("T-JOSH", "review").to_value().unwrap(),
+        }
+        .into(),
         ActionDenied { n: 1, by: text("T-JOSH"), reason: text("wait for the logs") }.into(),
         ActionStale { n: 1, reason: text("prod moved to 43") }.into(),
         ActionFailed {
@@ -417,6 +462,14 @@ fn rare() -> Vec<Facts> {
             blob: Some(Hash::of(&[b"blob"])),
             reason: text("held an address"),
             approved_by: vec![text("T-JOSH")],
+            asked_by: None,
+            signature: None,
+        }
+        .into(),
+        SignersChanged {
+            hash: Hash::of(&[b"T-JOSH namespaces=\"approval@blotter\" ssh-ed25519 AAAA\n"]),
+            content: text("T-JOSH namespaces=\"approval@blotter\" ssh-ed25519 AAAA\n"),
+            principals: BTreeMap::from([(text("T-JOSH"), text("T-JOSH"))]),
         }
         .into(),
         DeployRecorded {

@@ -156,6 +156,8 @@ pub fn words(facts: &Facts) -> Vec<&str> {
         Facts::ActionProposed(x) => vec![&x.action, &x.text],
         Facts::ApprovalGranted(x) => x.comment.as_deref().into_iter().collect(),
         Facts::ApprovalRevoked(x) => vec![&x.reason],
+        Facts::ApprovalBypassed(x) => vec![&x.reason],
+        Facts::ApprovalReviewed(x) => vec![&x.comment],
         Facts::ActionDenied(x) => vec![&x.reason],
         Facts::ActionStale(x) => vec![&x.reason],
         Facts::ActionSucceeded(x) => vec![&x.text],
@@ -179,6 +181,11 @@ pub fn summary_with(event: &Event, text: Option<&str>) -> String {
     let line = match &event.facts {
         Facts::LedgerCreated(x) if x.drill => format!("DRILL ledger {} created", x.ledger),
         Facts::LedgerCreated(x) => format!("ledger {} created", x.ledger),
+        Facts::SignersChanged(x) => format!("the list of signers changed, to {}", x.hash.short()),
+        Facts::LedgerKeyAdded(x) => {
+            let what = if x.replaces.is_some() { "the ledger has another key" } else { "the ledger has a key" };
+            with(format!("{what}: {}", x.key), "; ", x.reason.as_deref())
+        }
         Facts::IncidentOpened(x) => {
             let drill = if x.drill { "DRILL " } else { "" };
             let head = format!("{drill}incident {} opened, {}: {} {}", x.number, x.severity, x.runbook.id, x.title);
@@ -265,6 +272,10 @@ fn action_summary(facts: &Facts) -> String {
             with(head, ": ", x.comment.as_deref())
         }
         Facts::ApprovalRevoked(x) => format!("a{} approval of {} taken back: {}", x.n, x.approver, x.reason),
+        Facts::ApprovalBypassed(x) => {
+            format!("a{} BREAK-GLASS: {} goes without approval, to be reviewed by {}: {}", x.n, x.by, x.review_by.to_seconds(), x.reason)
+        }
+        Facts::ApprovalReviewed(x) => format!("a{} break-glass reviewed by {}: {}", x.n, x.by, x.comment),
         Facts::ActionDenied(x) => format!("a{} denied by {}: {}", x.n, x.by, x.reason),
         Facts::ActionStale(x) => format!("a{} stale: {}", x.n, x.reason),
         Facts::ActionStarted(x) => format!("a{} started by {}", x.n, x.executor),

@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use uuid::{NoContext, Uuid};
 
 use super::blob::{self, Prepared};
+use super::checkpoint::{self, Signed};
 use super::error::{AppendError, StoreError};
+use super::key::{self, Key, Signer};
 use super::projection::{self, Projector};
 use super::read::{self, Filter};
-use super::{Halt, LedgerInfo, Store, checkpoint, erase};
+use super::{Halt, LedgerInfo, Store, erase};
 use crate::record::actor::Actor;
 use crate::record::brief::Brief;
-use crate::record::chain::{self, Checkpoint, Tree};
-use crate::record::event::{Event, Facts, HEADER_VERSION, Header, Payload};
+use crate::record::chain::{self, Tree};
+use crate::record::event::{Event, Facts, HEADER_VERSION, Header, LedgerKeyAdded, Payload};
 use crate::record::id::{EventId, Hash, IncidentId, StreamId};
 use crate::record::incident::Head;
 use crate::record::observation::BlobRef;
@@ -42,7 +45,7 @@ pub struct NewEvent {
 /// The ledger under its write lock: what is read here is what the new events follow.
 #[derive(Debug)]
 pub struct Tx<'a> {
-    conn: &'a Connection,
+    pub(super) conn: &'a Connection,
     ledger: &'a LedgerInfo,
     numbers: Cell<u64>,
 }
@@ -148,7 +151,14 @@ impl Store {
         let newest = newest(&self.conn)?;
         let mut tx = Tx { conn: &self.conn, ledger: &self.ledger, numbers: Cell::new(0) };
         let wanted = decide(&mut tx).map_err(AppendError::Refused)?;
-        let done = self.still_within().and_then(|()| record(&self.conn, &self.ledger.id, wanted)).and_then(|(events, checkpoint)| {
+        let (held, mut signer) = (self.key.take(), None);
+        let done = self.still_within().and_then(|()| {
+            let introduced = wanted.iter().rev().find_map(|e| match &e.facts {
+                Facts::LedgerKeyAdded(x) => Some(x.key.clone()),
+                _ => None,
+            });
+            let signer = signer.insert(key::signer(&self.conn, &self.path, held, introduced)?);
+            let (events, checkpoint) = record(&self.conn, &self.ledger.id, wanted, signer)?;
             if checkpoint.is_some() {
                 self.in_place()?;
                 transaction.commit().map_err(unsure)?;
@@ -157,10 +167,20 @@ impl Store {
         });
         match done {
             Ok((events, checkpoint)) => {
+                let unsigned = match signer {
+                    Some(Signer::Named(key) | Signer::Fresh(key, _)) => {
+                        self.key = Some(key);
+                        None
+                    }
+                    Some(Signer::Nobody(why)) => Some(why),
+                    None => None,
+                };
                 if let Some(checkpoint) = checkpoint {
                     self.unnamed_blobs = None;
                     self.announce(&checkpoint);
-                    self.notices.extend(newest.zip(events.first()).and_then(|(at, e)| clock_went_back(at, e.header.at)));
+                    unsigned.into_iter().for_each(|why| self.say(why));
+                    let went_back = newest.zip(events.first()).and_then(|(at, e)| clock_went_back(at, e.header.at));
+                    went_back.into_iter().for_each(|told| self.say(told));
                 }
                 Ok(events)
             }
@@ -237,55 +257,104 @@ fn unsure(e: rusqlite::Error) -> StoreError {
 }
 
 /// Records the first event of a new ledger.
-pub(super) fn first(conn: &Connection, ledger: &str, event: NewEvent) -> Result<Checkpoint, StoreError> {
+pub(super) fn first(conn: &Connection, ledger: &str, event: NewEvent, key: Option<&Key>) -> Result<Signed, StoreError> {
     let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
-    let (_, checkpoint) = record(conn, ledger, vec![event])?;
+    let mut log = Log::new(conn);
+    log.push(event)?;
+    let (_, checkpoint) = log.close(ledger, key)?;
     transaction.commit()?;
     checkpoint.ok_or_else(|| StoreError::Fence("a ledger begins with one event".to_owned()))
 }
 
 /// Writes events, what is derived from them, and the checkpoint over them; within the caller's transaction.
-fn record(conn: &Connection, ledger: &str, wanted: Vec<NewEvent>) -> Result<(Vec<Event>, Option<Checkpoint>), StoreError> {
-    let mut events = Vec::with_capacity(wanted.len());
-    let mut log: Option<Tree> = None;
-    let mut heads: HashMap<StreamId, Head> = HashMap::new();
-    let mut projector = Projector::new(conn);
+fn record(conn: &Connection, ledger: &str, wanted: Vec<NewEvent>, signer: &Signer) -> Result<(Vec<Event>, Option<Signed>), StoreError> {
+    let mut log = Log::new(conn);
     for new in wanted {
+        log.push(new)?;
+    }
+    let key = match signer {
+        Signer::Named(key) => Some(key),
+        Signer::Fresh(key, added) => {
+            log.introduce(added)?;
+            Some(key)
+        }
+        Signer::Nobody(_) => None,
+    };
+    log.close(ledger, key)
+}
+
+/// The log as one transaction moves it on.
+struct Log<'c> {
+    conn: &'c Connection,
+    /// `None` until an event is new.
+    tree: Option<Tree>,
+    heads: HashMap<StreamId, Head>,
+    projector: Projector<'c>,
+    events: Vec<Event>,
+}
+
+impl<'c> Log<'c> {
+    fn new(conn: &'c Connection) -> Self {
+        Self { conn, tree: None, heads: HashMap::new(), projector: Projector::new(conn), events: Vec::new() }
+    }
+
+    fn push(&mut self, new: NewEvent) -> Result<(), StoreError> {
         let body = Payload::to_bytes(&new.facts, new.salt)?;
         let payload = Hash::of(&[body.as_bytes()]);
-        if let Some(stored) = read::by_id(conn, new.id)? {
+        if let Some(stored) = read::by_id(self.conn, new.id)? {
             if !is_same(&stored.header, &new, payload) {
                 return Err(StoreError::IdReused(new.id));
             }
-            events.push(stored);
-            continue;
+            self.events.push(stored);
+            return Ok(());
         }
-        check(conn, &new)?;
-        let tree = match &mut log {
+        check(self.conn, &new)?;
+        let tree = match &mut self.tree {
             Some(tree) => tree,
-            None => log.insert(checkpoint::frontier(conn)?),
+            None => self.tree.insert(checkpoint::frontier(self.conn)?),
         };
-        let head = match heads.get(&new.stream) {
+        let head = match self.heads.get(&new.stream) {
             Some(head) => *head,
-            None => read::head(conn, &new.stream)?,
+            None => read::head(self.conn, &new.stream)?,
         };
         let header = header(&new, head, payload);
         let text = header.to_bytes()?;
         let hash = Header::hash_of(&text);
         let pos = tree.size() + 1;
-        insert(conn, pos, &header, &text, hash, &body)?;
+        insert(self.conn, pos, &header, &text, hash, &body)?;
         tree.push(chain::leaf(text.as_bytes()));
-        heads.insert(new.stream, Head { seq: header.seq, hash });
+        self.heads.insert(new.stream, Head { seq: header.seq, hash });
         let event = Event { header, hash, actor: new.actor, facts: new.facts };
-        projector.apply(pos, &event)?;
+        self.projector.apply(pos, &event)?;
         if let Facts::PayloadErased(erased) = &event.facts {
-            erase::apply(conn, &mut projector, erased)?;
+            erase::apply(self.conn, &mut self.projector, erased)?;
         }
-        events.push(event);
+        self.events.push(event);
+        Ok(())
     }
-    projector.flush()?;
-    let Some(tree) = log else { return Ok((events, None)) };
-    Ok((events, Some(checkpoint::write(conn, ledger, &tree)?)))
+
+    /// Lets the ledger name a key of its own, where anything else is new. Who asked for the rest did not ask for this:
+    /// it is not among the events that are returned.
+    fn introduce(&mut self, added: &LedgerKeyAdded) -> Result<(), StoreError> {
+        let Some(last) = self.tree.as_ref().and(self.events.last()) else { return Ok(()) };
+        let mut salt = [0; 16];
+        getrandom::fill(&mut salt).map_err(|e| StoreError::Io { what: "no random bytes".to_owned(), source: e.into() })?;
+        let at = last.header.at;
+        let ms = u64::try_from(at.millis()).unwrap_or(0);
+        let nanos = u32::try_from(ms % 1000).unwrap_or(0) * 1_000_000;
+        let id = EventId(Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, ms / 1000, nanos)));
+        let facts = added.clone().into();
+        let actor = last.actor.clone();
+        self.push(NewEvent { stream: StreamId::ledger(), id, at, actor, cause: None, facts, salt })?;
+        self.events.pop();
+        Ok(())
+    }
+
+    fn close(self, ledger: &str, key: Option<&Key>) -> Result<(Vec<Event>, Option<Signed>), StoreError> {
+        self.projector.flush()?;
+        let Some(tree) = self.tree else { return Ok((self.events, None)) };
+        Ok((self.events, Some(checkpoint::write(self.conn, ledger, &tree, key)?)))
+    }
 }
 
 fn header(new: &NewEvent, head: Head, payload: Hash) -> Header {

@@ -7,9 +7,34 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
-use super::{Store, open, unique};
+use super::key::Key;
+use super::{Store, key, open, unique};
 use crate::record::chain::{Checkpoint, Tree};
 use crate::record::id::{Hash, StreamId};
+
+/// A checkpoint with the signature of the ledger's key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signed {
+    /// What is stated.
+    pub checkpoint: Checkpoint,
+    /// Armoured SSH signature over the checkpoint's text, namespace `checkpoint@blotter`; `None`: unsigned.
+    pub signature: Option<String>,
+}
+
+impl Signed {
+    /// Text and signature one after the other, as they are kept beside the store and handed to others.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.checkpoint.text, self.signature.as_deref().unwrap_or_default())
+    }
+
+    /// Reads what [`Signed::text`] writes, for the ledger `id`.
+    pub(super) fn parse(id: &str, text: &str) -> Option<Self> {
+        let end = text.find("-----BEGIN").unwrap_or(text.len());
+        let (text, signature) = text.split_at(end);
+        let signature = Some(signature).filter(|s| !s.is_empty()).map(str::to_owned);
+        Some(Self { checkpoint: Checkpoint::parse(id, text)?, signature })
+    }
+}
 
 /// The right-hand edge as stored.
 pub(super) fn stored_frontier(conn: &Connection) -> Result<Option<Tree>, StoreError> {
@@ -40,12 +65,16 @@ pub(super) fn keep_frontier(conn: &Connection, tree: &Tree) -> Result<(), StoreE
 }
 
 /// Keeps the right-hand edge and states what it is.
-pub(super) fn write(conn: &Connection, ledger: &str, tree: &Tree) -> Result<Checkpoint, StoreError> {
+pub(super) fn write(conn: &Connection, ledger: &str, tree: &Tree, key: Option<&Key>) -> Result<Signed, StoreError> {
     keep_frontier(conn, tree)?;
     let checkpoint = Checkpoint::new(ledger, tree);
-    conn.prepare_cached("INSERT INTO checkpoint (size, body, sig) VALUES (?1, ?2, NULL)")?
-        .execute(params![checkpoint.size.cast_signed(), checkpoint.text])?;
-    Ok(checkpoint)
+    let signature = key.and_then(|k| k.sign(&checkpoint.text));
+    conn.prepare_cached("INSERT INTO checkpoint (size, body, sig) VALUES (?1, ?2, ?3)")?.execute(params![
+        checkpoint.size.cast_signed(),
+        checkpoint.text,
+        signature
+    ])?;
+    Ok(Signed { checkpoint, signature })
 }
 
 /// Checks the end of the log: last event, edge and newest checkpoint must agree. Says what does not.
@@ -89,8 +118,26 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StoreError> {
-        let text = self.conn.query_row("SELECT body FROM checkpoint ORDER BY size DESC LIMIT 1", [], |r| r.get(0)).optional()?;
-        self.read_checkpoint(text)
+        Ok(self.signed_checkpoint()?.map(|s| s.checkpoint))
+    }
+
+    /// The newest checkpoint with its signature.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn signed_checkpoint(&self) -> Result<Option<Signed>, StoreError> {
+        let newest = "SELECT body, sig FROM checkpoint ORDER BY size DESC LIMIT 1";
+        let row: Option<(String, Option<String>)> = self.conn.query_row(newest, [], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        let Some((text, signature)) = row else { return Ok(None) };
+        Ok(self.read_checkpoint(Some(text))?.map(|checkpoint| Signed { checkpoint, signature }))
+    }
+
+    /// The key that signs the ledger's checkpoints now, as its events name it: `ssh-ed25519 AAAA…`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn checkpoint_key(&self) -> Result<Option<String>, StoreError> {
+        key::named(&self.conn)
     }
 
     fn read_checkpoint(&self, text: Option<String>) -> Result<Option<Checkpoint>, StoreError> {
@@ -102,10 +149,10 @@ impl Store {
     ///
     /// Not flushed: an older one is still true. A failure is only noted, since the events are safe. One that does not
     /// belong to this log is left alone, or the first append after an older copy was restored would silence the alarm.
-    pub(super) fn announce(&mut self, checkpoint: &Checkpoint) {
+    pub(super) fn announce(&mut self, checkpoint: &Signed) {
         if !self.follows_announced() {
             let file = open::beside(&self.path, ".checkpoint");
-            self.notices.push(format!(
+            self.say(format!(
                 "recorded, but `{}` saw other events than this ledger has: was an older copy restored? `blotter verify` says more; delete that file once you know",
                 file.display()
             ));
@@ -118,11 +165,11 @@ impl Store {
             .truncate(true)
             .mode(0o600)
             .open(&draft)
-            .and_then(|mut file| file.write_all(checkpoint.text.as_bytes()))
+            .and_then(|mut file| file.write_all(checkpoint.text().as_bytes()))
             .and_then(|()| fs::rename(&draft, open::beside(&self.path, ".checkpoint")));
         if let Err(e) = written {
             let _ = fs::remove_file(&draft);
-            self.notices.push(format!("recorded, but the checkpoint beside the ledger is out of date: {e}"));
+            self.say(format!("recorded, but the checkpoint beside the ledger is out of date: {e}"));
         }
     }
 
@@ -136,8 +183,8 @@ impl Store {
     /// True when the checkpoint beside the store, if there is one, is one of this log.
     fn follows_announced(&self) -> bool {
         let Some(bytes) = self.announced() else { return true };
-        let parsed = String::from_utf8(bytes).ok().and_then(|text| Checkpoint::parse(&self.ledger.id, &text));
-        parsed.is_some_and(|a| {
+        let parsed = String::from_utf8(bytes).ok().and_then(|text| Signed::parse(&self.ledger.id, &text));
+        parsed.is_some_and(|Signed { checkpoint: a, .. }| {
             let own = "SELECT 1 FROM checkpoint WHERE size = ?1 AND body = ?2";
             // Only a look that finds nothing says that it is not.
             self.conn.prepare_cached(own).and_then(|mut q| q.exists(params![a.size.cast_signed(), a.text])).unwrap_or(true)

@@ -6,10 +6,8 @@ use super::error::StoreError;
 use super::projection::{Projector, blob, observation};
 use super::{Store, read, search};
 use crate::record::brief::Brief;
+pub(super) use crate::record::erasure::ERASABLE;
 use crate::record::event::{Event, Facts, PayloadErased};
-
-/// The events whose payload may be erased; the fold and the approvals need all others.
-pub(super) const ERASABLE: [&str; 4] = ["note.added", "evidence.captured", "evidence.attached", "event.corrected"];
 
 /// Deletes payload, blob, readings and words of the event that `erased` names; the event that names it is recorded already.
 pub(super) fn apply(conn: &Connection, projector: &mut Projector<'_>, erased: &PayloadErased) -> Result<(), StoreError> {

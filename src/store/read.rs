@@ -174,6 +174,16 @@ impl Store {
         load(&self.conn, stream, 0, None)
     }
 
+    /// Where an event lies among all events of the ledger, from 1.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn position(&self, id: EventId) -> Result<Option<u64>, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT pos FROM event WHERE id = ?1")?;
+        let pos: Option<i64> = query.query_row([id.0.as_bytes().as_slice()], |r| r.get(0)).optional()?;
+        Ok(pos.map(i64::cast_unsigned))
+    }
+
     /// The events of a stream after sequence number `seq`, in order.
     ///
     /// # Errors

@@ -14,5 +14,6 @@ mod open;
 mod projection;
 mod read;
 mod schema;
+mod signed;
 mod support;
 mod together;

@@ -15,9 +15,12 @@ use super::{Store, schema};
 use crate::record::id::Hash;
 
 mod derived;
+mod outside;
 mod row;
+mod signed;
 mod walk;
 
+pub use outside::Outside;
 use row::{Batch, Looked, integer};
 use walk::Walk;
 
@@ -25,7 +28,7 @@ use walk::Walk;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     /// `header`, `hash`, `column`, `chain`, `position`, `payload`, `missing`, `erasure`, `blob`, `checkpoint`,
-    /// `rolled-back`, `projection`, `schema` or `file`.
+    /// `signature`, `unsigned`, `rolled-back`, `projection`, `schema` or `file`.
     pub kind: &'static str,
     /// The stream, when it is about one.
     pub stream: Option<String>,
@@ -33,6 +36,45 @@ pub struct Problem {
     pub seq: Option<u64>,
     /// What is wrong, on one line.
     pub detail: String,
+}
+
+/// Something that an event took out of the record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Erasure {
+    /// What is gone: stream and number of the event.
+    pub stream: String,
+    /// See `stream`.
+    pub seq: u64,
+    /// The type of that event, e.g. `note.added`.
+    pub kind: String,
+    /// By which event: stream and number.
+    pub by: (String, u64),
+    /// Who allowed it.
+    pub approved_by: Vec<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A checkpoint from elsewhere, compared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Compared {
+    /// Where it was kept.
+    pub place: String,
+    /// How many events it saw.
+    pub size: u64,
+    /// The root it saw over them.
+    pub root: Hash,
+    /// The ledger has these events.
+    pub holds: bool,
+    /// It carries a signature of the ledger's key.
+    pub signed: bool,
+}
+
+/// What a part of the check has to say that is of no one stream.
+enum Finding {
+    /// Kind and detail.
+    Problem(&'static str, String),
+    Note(String),
 }
 
 /// What a check of the whole ledger came to.
@@ -46,8 +88,17 @@ pub struct VerifyReport {
     pub root: Hash,
     /// Payloads that an event says were erased.
     pub erased: u64,
+    /// Each of them, in order.
+    pub erasures: Vec<Erasure>,
+    /// Pieces of evidence that are there, byte for byte.
+    pub held: u64,
     /// Everything that is wrong, at most [`VerifyReport::MOST`] of it.
     pub problems: Vec<Problem>,
+    /// What is as it may be and yet should be known, e.g. that checkpoints from before the ledger had a key are not
+    /// signed.
+    pub notes: Vec<String>,
+    /// The checkpoints from elsewhere, smallest first.
+    pub compared: Vec<Compared>,
 }
 
 impl VerifyReport {
@@ -67,10 +118,18 @@ impl Store {
     /// # Errors
     /// Only when the file cannot be read at all; what is wrong with it is in the report.
     pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport, StoreError> {
+        self.verify_against(&[], progress)
+    }
+
+    /// [`Store::verify`], and every checkpoint of `outside` against the events. They are taken to be of this ledger.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_against(&self, outside: &[Outside], progress: &mut dyn FnMut(u64)) -> Result<VerifyReport, StoreError> {
         // Before the snapshot: the small file may only be behind it.
         let announced = self.announced();
         let snapshot = Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?;
-        let mut walk = Walk::new(&self.conn, &self.ledger.id, announced);
+        let mut walk = Walk::new(&self.conn, &self.ledger.id, announced, outside);
         let format = schema::marks(&self.conn)?.1;
         let read = if format == schema::FORMAT { check_schema(&self.conn, &mut walk) } else { Ok(()) }
             .and_then(|()| read_all(&self.conn, &mut walk, progress))

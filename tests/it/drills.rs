@@ -32,7 +32,7 @@ fn a_dead_lambda_is_rolled_back() {
             "$ blotter propose rollback",
             "$ blotter approve a1 --as T-JOSH",
             "mission-control-api:prod is at version 41; recovery verified",
-            "approved by T-JOSH, **unsigned**",
+            "approved by T-JOSH, signed",
             "a1 recovery verified",
             "Status **resolved**",
         ],

@@ -172,10 +172,19 @@ impl House {
         self.ok(&format!("{line} --json")).json()
     }
 
-    /// Approves an action as that person.
+    /// Approves an action as that person, who gets a key and a line among the signers the first time.
     #[track_caller]
     pub(crate) fn approve(&self, action: &str, person: &str) {
-        self.ok(&format!("approve {action} --as {person}"));
+        let key = self.folder.path().join("home").join(person);
+        if !key.exists() {
+            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+            assert!(made.expect("ssh-keygen").success());
+            let public = std::fs::read_to_string(key.with_extension("pub")).expect("its public half");
+            let list = self.path("allowed_signers");
+            let known = std::fs::read_to_string(&list).unwrap_or_default();
+            std::fs::write(list, format!("{known}{person} namespaces=\"approval@blotter\" {public}")).expect("a list of signers");
+        }
+        self.ok(&format!("approve {action} --as {person} --key {}", key.display()));
     }
 
     /// Runs a command line with `input` on its standard input.

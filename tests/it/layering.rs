@@ -66,6 +66,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("refinery", &["store"]),
     ("zstd", &["store"]),
+    ("ssh_key", &["store", "sign"]),
     ("tempfile", &["store", "config", "sign", "app"]),
     ("getrandom", &["store", "sign", "app"]),
     ("rustix", &["store", "sign", "app", "cli"]),

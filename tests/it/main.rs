@@ -1,8 +1,10 @@
 //! What holds the house from outside: the layers of the source, what is built in, and the binary as a person runs it.
 
+mod attacks;
 mod bad_input;
 mod dependencies;
 mod drills;
+mod erasing;
 mod harness;
 mod help;
 mod iam;

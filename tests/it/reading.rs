@@ -102,6 +102,8 @@ const LINES: &[&str] = &[
     "runbook check",
     "verify",
     "verify --json",
+    "checkpoint",
+    "checkpoint --json",
 ];
 
 #[test]

@@ -36,3 +36,23 @@ fn its_settings_can_be_read() {
     let ran = house.run("runbook list");
     assert_eq!(ran.code, 0, "{ran}");
 }
+
+#[test]
+fn the_example_runbook_has_no_fault() {
+    let (_, after) = README.split_once("`````markdown\n").expect("an example");
+    let (runbook, _) = after.split_once("`````").expect("its end");
+    let house = crate::harness::House::new();
+    house.write("runbooks/PAY-1-payments-fail.md", runbook);
+    let ran = house.ok("runbook check runbooks/PAY-1-payments-fail.md");
+    assert!(!ran.stderr.contains("warning"), "{ran}");
+}
+
+#[test]
+fn what_it_shows_and_links_to_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let links: Vec<&str> = README.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(links.len() > 5, "{links:?}");
+    for link in links.into_iter().filter(|l| !l.starts_with("http")) {
+        assert!(root.join(link).exists(), "{link}");
+    }
+}

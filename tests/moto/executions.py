@@ -159,7 +159,7 @@ def walk(blotter, sfn, check):
     for name in ("waits-1", "waits-2", "waits-3", ACCOUNT):
         check(f"the plan names {name}", name in plan["text"], True)
     check("nothing is stopped yet", names(sfn, "RUNNING"), ["waits-1", "waits-2", "waits-3"])
-    blotter.run(f"approve {incident}.a1", actor="T-JOSH")
+    blotter.run(f"approve {incident}.a1 --key {blotter.key}", actor="T-JOSH")
     done = blotter.json(f"execute {incident}.a1")
     check("the action", done["actions"][0]["status"], "succeeded")
     check("stopped, and only those", (names(sfn, "ABORTED"), names(sfn, "RUNNING")), (["waits-1", "waits-2", "waits-3"], []))

@@ -228,6 +228,10 @@ class Blotter:
 
     def __init__(self, binary, folder, endpoint):
         self.binary, self.folder = binary, folder
+        self.key = folder / "josh"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
+        public = (folder / "josh.pub").read_text()
+        (folder / "allowed_signers").write_text(f'T-JOSH namespaces="approval@blotter" {public}')
         self.env = {
             "PATH": "/usr/bin:/bin",
             "HOME": str(folder),
@@ -287,7 +291,7 @@ def walk(blotter, aws_lambda):
     blotter.run("execute a1", code=12)
     blotter.run("approve a1", code=12)
     check("nothing has moved yet", live(aws_lambda), "3")
-    approved = blotter.json("approve a1", actor="T-JOSH")["actions"][0]
+    approved = blotter.json(f"approve a1 --key {blotter.key}", actor="T-JOSH")["actions"][0]
     check("approved by", [a["approver"] for a in approved["approvals"]], ["T-JOSH"])
     done = blotter.json("execute a1")
     check("the action", done["actions"][0]["status"], "succeeded")

@@ -48,7 +48,7 @@ pub(crate) fn note(stream: &StreamId, text: &str) -> NewEvent {
 pub(crate) fn open(path: &Path, settings: Settings) -> Result<Store, StoreError> {
     match Store::open_with(path, Access::Append, settings.clone()) {
         Err(StoreError::NotFound { .. }) => {
-            let first = event(&StreamId::ledger(), LedgerCreated { ledger: "0c9d4a2e".to_owned(), drill: false });
+            let first = event(&StreamId::ledger(), LedgerCreated { ledger: "0c9d4a2e".to_owned(), drill: false, key: None });
             Store::create_with(path, first, settings)
         }
         other => other,

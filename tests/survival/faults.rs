@@ -94,7 +94,9 @@ fn harm_each_call(world: &Rig, args: &[&str], check: impl Fn(&Harmed)) {
             let after = events(&rig.store()).unwrap_or_else(|e| panic!("{e}: {which}"));
             let hashes = |events: &[Event]| events.iter().map(|e| e.hash).collect::<Vec<_>>();
             assert!(hashes(&after).starts_with(&hashes(&before)), "what was there before has changed: {which}");
-            assert_eq!(problems(&rig.store()), [""; 0], "{which}");
+            // Whoever could not read the key recorded unsigned, and said so; the next checkpoint covers it.
+            let is_told = |p: &String| !(error.contains("recorded, but unsigned") && p.starts_with("unsigned: "));
+            assert_eq!(problems(&rig.store()).into_iter().filter(is_told).collect::<Vec<_>>(), [""; 0], "{which}");
             if output.status.code() == Some(1) && after.len() > before.len() {
                 assert!(error.contains("ecorded"), "it does not say that it is recorded: {which}");
             }

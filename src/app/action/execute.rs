@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::glass::Broken;
 use super::resolve::{self, Stop};
-use super::{Watch, after, block, carry, current, known_person, look, name, verify, would};
+use super::{Watch, after, approval, block, carry, current, find, known_person, look, name, verify, would};
 use crate::app::page::stored_runbook;
 use crate::app::select::Picked;
 use crate::app::{AppError, Ctx, ErrorKind};
@@ -16,8 +17,7 @@ use crate::perform::{self, Arguments, Ended, Prepared};
 use crate::record::action::{Action, ActionStatus, Progress};
 use crate::record::event::{ActionFailed, ActionStale, ActionSucceeded, ActionUnknown, Event, Facts};
 use crate::record::id::{IncidentId, StreamId};
-use crate::record::incident::Incident;
-use crate::record::incident::decide::{Command, Refusal};
+use crate::record::incident::decide::Command;
 use crate::record::observation::Source;
 use crate::runbook::model::{ActionBlock, Runbook};
 use crate::store::Store;
@@ -31,12 +31,14 @@ pub struct Request {
     pub note: Option<String>,
     /// What the changing call may take.
     pub within: Duration,
+    /// Without approval: what the operator signed instead.
+    pub glass: Option<Broken>,
 }
 
 impl Request {
     /// Executes action `n`.
     pub fn new(n: u64) -> Self {
-        Self { n, note: None, within: perform::CALL_WITHIN }
+        Self { n, note: None, within: perform::CALL_WITHIN, glass: None }
     }
 }
 
@@ -113,11 +115,6 @@ pub async fn execute(
     Ok(Executed { id: picked.brief.id, number: picked.brief.number, n: request.n, events, end })
 }
 
-fn find(incident: &Incident, n: u64) -> Result<&Action, AppError> {
-    let missing = || Refusal::NoSuch { number: incident.number, what: format!("action a{n}") };
-    Ok(incident.action(n).ok_or_else(missing)?)
-}
-
 fn busy(number: u64) -> AppError {
     AppError::refused("an action is being executed right now, by another process")
         .hint(format!("See how it goes with `blotter show {number}`, and try again when it is done."))
@@ -141,9 +138,12 @@ impl Gate<'_> {
     async fn pass(&self, ctx: &Ctx, store: &mut Store, cancel: Pin<&mut impl Future<Output = ()>>) -> Result<(Vec<Event>, End), AppError> {
         let n = self.request.n;
         // Not allowed is not allowed, whatever the world looks like.
-        would(ctx, store, self.picked, Command::Start { n, before: Value::Null, source: Source::default() })?;
+        would(ctx, store, self.picked, self.start(Value::Null, Source::default()))?;
         let aws = Aws::new(ctx.aws.clone());
         let incident = current(store, self.picked)?;
+        if self.request.glass.is_none() {
+            approval::still_hold(ctx, store, &incident, find(&incident, n)?)?;
+        }
         let approved = arguments(find(&incident, n)?);
         resolve::in_place(ctx, &aws, &incident, self.runbook, self.block, &approved).await?;
         let (looked, mut events) = look::look(ctx, store, self.picked, self.runbook, self.block, self.watch.probes, cancel).await?;
@@ -155,14 +155,27 @@ impl Gate<'_> {
             drop(lock);
             return Ok((after(events, more), end));
         }
-        let start = Command::Start { n, before: prepared.before.clone(), source: prepared.source };
-        events.extend(carry(ctx, store, self.picked, start, Vec::new())?.events);
+        events.extend(self.begin(ctx, store, &prepared)?);
         (self.watch.tell)(&action.text);
         let ended = perform::perform(&aws, &action.kind, &arguments(&action), &prepared.before, self.request.within).await;
         let (more, end) = self.outcome(ctx, store, &action, ended, false)?;
         drop(lock);
         events.extend(more);
         Ok((events, end))
+    }
+
+    fn start(&self, before: Value, source: Source) -> Command {
+        let glass = self.request.glass.as_ref().map(|b| Box::new(b.glass.clone()));
+        Command::Start { n: self.request.n, before, source, glass }
+    }
+
+    /// Writes down that it starts; with a broken glass, that too.
+    fn begin(&self, ctx: &Ctx, store: &mut Store, prepared: &Prepared) -> Result<Vec<Event>, AppError> {
+        let start = self.start(prepared.before.clone(), prepared.source.clone());
+        match &self.request.glass {
+            Some(broken) => Ok(approval::enter(ctx, store, self.picked, start, broken.list.clone())?.0),
+            None => Ok(carry(ctx, store, self.picked, start, Vec::new())?.events),
+        }
     }
 
     /// The request as it stands now, when nothing of it moved; a stale one is recorded as such.
@@ -201,8 +214,14 @@ impl Gate<'_> {
         let text = said.clone().unwrap_or_else(|| "done by hand".to_owned());
         let done = ActionSucceeded { n, result: json!({ "note": said }), text: text.clone(), reconciled: false };
         let stream = StreamId::incident(self.picked.brief.id);
-        let start = Command::Start { n, before: prepared.before, source: prepared.source };
-        let changed = carry(ctx, store, self.picked, start, vec![(stream, Facts::from(done))])?;
+        let mut changed = crate::app::change::Changed { id: self.picked.brief.id, number: self.picked.brief.number, events: Vec::new() };
+        if self.request.glass.is_some() {
+            changed.events = self.begin(ctx, store, &prepared)?;
+            changed.events.extend(carry(ctx, store, self.picked, Command::Succeeded(done), Vec::new())?.events);
+        } else {
+            let start = self.start(prepared.before, prepared.source);
+            changed = carry(ctx, store, self.picked, start, vec![(stream, Facts::from(done))])?;
+        }
         Ok((changed, End::Done(text)))
     }
 

@@ -12,6 +12,7 @@ use crate::app::select::pick;
 use crate::config::{Config, Person};
 use crate::record::action::{Action, ActionStatus, Progress as Went};
 use crate::record::actor::Actor;
+use crate::record::approval::ApprovalText;
 use crate::record::deploy::Deploys;
 use crate::record::event::DeployStatus;
 use crate::record::incident::Status;
@@ -19,7 +20,9 @@ use crate::record::time::Timestamp;
 use crate::simulator::Simulator;
 
 mod advice;
+mod attack;
 mod gate;
+mod glass;
 mod kinds;
 mod unknown;
 
@@ -44,7 +47,7 @@ impl Bench {
             config.people.insert(name.to_owned(), Person::default());
         }
         let aws = crate::aws::Settings::new(clock.as_fn());
-        let base = Ctx { config, clock, actor: person("T-OPS"), drill: false, aws, flag_vars: Vec::new() };
+        let base = Ctx { config, clock, actor: person("T-OPS"), drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
         let store: PathBuf = folder.path().join("drill.db");
         let drill = Drill::start(&base, runbook, Some(scenario), Some(store)).unwrap();
         let bench = Self { folder, drill };
@@ -93,12 +96,19 @@ impl Bench {
         propose(&self.as_(person("T-OPS")), &mut store, &picked, &request, SILENT, std::future::pending()).await
     }
 
-    fn approve(&self, who: Actor, n: u64) -> Result<Acted, AppError> {
+    fn approve(&self, who: Actor, n: u64) -> Result<approval::Granted, AppError> {
         let mut store = self.store();
         let picked = pick(&store, None).unwrap();
-        let incident = current(&store, &picked).unwrap();
-        let a = incident.action(n).unwrap();
-        approve(&self.as_(who), &mut store, &picked, Sighted { n, hash: a.hash, head: incident.head }, None)
+        let ctx = self.as_(who);
+        let text = approval::request(&ctx, &store, &picked, &approval::Wish { n, ..approval::Wish::default() })?;
+        let armored = self.sign(&ctx, &text);
+        approval::grant(&ctx, &mut store, &picked, n, &text.render(), &armored)
+    }
+
+    /// Signs with the drill's key of the approver.
+    fn sign(&self, ctx: &Ctx, text: &ApprovalText) -> String {
+        let crate::app::signing::Tool::Throwaway(key) = crate::app::signing::tool(ctx, None, &text.approver).unwrap() else { panic!() };
+        key.sign(text.render().as_bytes(), crate::sign::APPROVAL).unwrap()
     }
 
     async fn execute(&self, n: u64) -> Result<Executed, AppError> {

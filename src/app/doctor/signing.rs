@@ -8,18 +8,19 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{Check, State, named};
-use crate::app::Ctx;
+use crate::app::{Ctx, signing};
 use crate::config::Environment;
 use crate::runbook::model::Runbook;
+use crate::sign::APPROVAL;
 
 /// It says that arguments are missing, or that it does not know the option; neither takes any time.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// `ssh-keygen`, new enough to sign.
-pub(super) fn program(env: &Environment) -> Check {
-    let Some(path) = find(env, "ssh-keygen") else {
-        return Check::new("signing", "ssh-keygen", State::Fail, "not on the PATH")
-            .advise("Install OpenSSH 8.2 or newer: approvals are signed with it.");
+/// The program that signs, new enough to.
+pub(super) fn program(env: &Environment, program: &Path) -> Check {
+    let Some(path) = find(env, &program.display().to_string()) else {
+        return Check::new("signing", "ssh-keygen", State::Fail, format!("`{}` is no program on the PATH", program.display()))
+            .advise("Install OpenSSH 8.2 or newer: approvals are signed with it. `[sign] program` names another one.");
     };
     match complains(&path) {
         Some(text) if text.contains("unknown option") || text.contains("illegal option") || text.contains("invalid option") => {
@@ -64,43 +65,38 @@ pub(super) fn find(env: &Environment, program: &str) -> Option<PathBuf> {
     env.get("PATH")?.split(':').map(|d| Path::new(d).join(program)).find(runs)
 }
 
-/// Whether the keys of those who may approve are in `allowed_signers` beside the settings.
+/// Whether the list of signers can be used, and holds a key of each of those who may approve.
 pub(super) fn signers(ctx: &Ctx, runbooks: &[&Runbook]) -> Vec<Check> {
     let approvers: Vec<String> = named(runbooks).into_iter().filter(|(_, what)| !what.approves.is_empty()).map(|(name, _)| name).collect();
     if approvers.is_empty() {
         return Vec::new();
     }
-    let Some(path) = ctx.config.files.first().and_then(|f| f.parent()).map(|d| d.join("allowed_signers")) else {
+    let Some(path) = signing::signers_path(ctx) else {
         return vec![
             Check::new("signing", "allowed_signers", State::Warn, "no settings, so no place to look for it")
                 .advise("`blotter init` writes both."),
         ];
     };
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
+    let listed = match signing::read(&path) {
+        Ok(listed) => listed,
         Err(e) => {
-            return vec![
-                Check::new("signing", "allowed_signers", State::Fail, format!("`{}` cannot be read: {e}", path.display()))
-                    .advise("Without it no approval can be checked; `blotter init` writes one to fill in."),
-            ];
+            let check = Check::new("signing", "allowed_signers", State::Fail, e.to_string());
+            return vec![check.advise(e.hints().into_iter().next().unwrap_or_default())];
         }
     };
-    let listed = principals(&text);
-    let mut out = vec![Check::new("signing", "allowed_signers", State::Ok, format!("`{}`: {} principals", path.display(), listed.len()))];
+    let count = format!("`{}`: {} keys", path.display(), listed.signers.lines.len());
+    let mut out = vec![Check::new("signing", "allowed_signers", State::Ok, count)];
     for name in approvers {
-        let principal = ctx.config.people.get(&name).and_then(|p| p.principal.clone()).unwrap_or_else(|| name.clone());
-        if !listed.contains(&principal) {
-            out.push(
-                Check::new("signing", &name, State::Fail, format!("may approve, and `{principal}` has no key in allowed_signers"))
-                    .advise(format!("Add a line to `{}`: {principal} namespaces=\"approval@blotter\" ssh-ed25519 AAAA…", path.display())),
-            );
+        let principal = signing::principal(&ctx.config, &name);
+        let mut keys = listed.signers.keys(&principal, APPROVAL, ctx.now());
+        if keys.next().is_some() {
+            continue;
         }
+        let why = if listed.signers.knows(&principal, APPROVAL) { "no key that is valid now" } else { "no key" };
+        out.push(
+            Check::new("signing", &name, State::Fail, format!("may approve, and `{principal}` has {why} in allowed_signers"))
+                .advise(format!("Add a line to `{}`: {principal} namespaces=\"{APPROVAL}\" ssh-ed25519 AAAA…", path.display())),
+        );
     }
     out
-}
-
-/// The principals of an allowed_signers file; whether its lines are well formed is for whoever checks a signature.
-fn principals(text: &str) -> Vec<String> {
-    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
-    lines.filter_map(|l| l.split_whitespace().next()).flat_map(|first| first.trim_matches('"').split(',')).map(str::to_owned).collect()
 }

@@ -24,7 +24,7 @@ fn ctx(env: &Environment) -> Ctx {
     let clock = Clock::system();
     let actor = config.actor(None, env);
     let aws = crate::aws::Settings::new(clock.as_fn());
-    Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new() }
+    Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() }
 }
 
 fn of<'a>(checks: &'a [Check], name: &str) -> &'a Check {
@@ -77,9 +77,18 @@ fn an_approver_without_an_entry_or_a_key_fails_and_one_with_both_does_not() {
     assert_eq!(of(&people::checks(&c, &runbooks), &approver).state, State::Warn, "no contact");
     c.config.people.get_mut(&approver).unwrap().contact = Some("+1 555 0100".to_owned());
     assert_eq!(of(&people::checks(&c, &runbooks), &approver).state, State::Ok);
-    std::fs::write(dir.path().join("allowed_signers"), format!("# keys\n{approver},x namespaces=\"approval@blotter\" ssh-ed25519 AAAA\n"))
-        .unwrap();
+    let list = |line: String| std::fs::write(dir.path().join("allowed_signers"), format!("# keys\n{line}\n")).unwrap();
+    let key = crate::sign::testing::key(1).key();
+    list(crate::sign::testing::line(&format!("{approver},x"), &key));
     assert!(signing::signers(&c, &runbooks).iter().all(|k| k.name != approver));
+    list(format!("{approver} namespaces=\"git\" {}", key.line()));
+    assert!(of(&signing::signers(&c, &runbooks), &approver).detail.contains("has no key in"));
+    list(format!("{approver} namespaces=\"approval@blotter\",valid-before=\"20200101Z\" {}", key.line()));
+    assert!(of(&signing::signers(&c, &runbooks), &approver).detail.contains("has no key that is valid now"));
+    list(format!("{approver} {}", key.line()));
+    let fault = signing::signers(&c, &runbooks);
+    assert_eq!((fault.len(), fault[0].state), (1, State::Fail), "{fault:?}");
+    assert!(fault[0].detail.contains("allowed_signers:2:"), "{fault:?}");
     c.config.people.remove(&approver);
     assert_eq!(of(&people::checks(&c, &runbooks), &approver).state, State::Fail);
 }
@@ -87,7 +96,7 @@ fn an_approver_without_an_entry_or_a_key_fails_and_one_with_both_does_not() {
 #[test]
 fn without_a_program_to_sign_with_nothing_can_be_approved() {
     let none = Environment { cwd: ".".into(), vars: [("PATH".to_owned(), "/nowhere".to_owned())].into() };
-    assert_eq!(signing::program(&none).state, State::Fail);
+    assert_eq!(signing::program(&none, Path::new("ssh-keygen")).state, State::Fail);
 }
 
 fn observation(kind: &str, outcome: Outcome, reason: Option<&str>, doubt: Option<&str>) -> Observation {

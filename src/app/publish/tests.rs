@@ -35,9 +35,9 @@ impl Bench {
         let config = Config { store: folder.path().join("l.db"), exports: folder.path().join("exports"), ..Config::default() };
         let actor = Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".to_owned() };
         let aws = crate::aws::Settings::new(clock.as_fn());
-        let ctx = Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new() };
+        let ctx = Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
         let story = Story::dead_lambda();
-        let first = crate::record::event::LedgerCreated { ledger: LEDGER.to_owned(), drill: false };
+        let first = crate::record::event::LedgerCreated { ledger: LEDGER.to_owned(), drill: false, key: None };
         let begun = ctx.event(StreamId::ledger(), first, None).unwrap();
         let store = Store::create(&ctx.config.store, begun).unwrap();
         let mut bench = Self { _folder: folder, ctx, store, stream: story.events[0].header.stream.clone(), count: 0 };
@@ -280,7 +280,7 @@ fn tables_have_a_row_for_each() {
         assert_eq!(action[key], value, "{key}");
     }
     let approval: serde_json::Value = serde_json::from_str(&b.text("tables/approvals.jsonl")).unwrap();
-    assert_eq!((approval["approver"].as_str(), approval["signed"].as_bool()), (Some("T-JOSH"), Some(false)));
+    assert_eq!((approval["approver"].as_str(), approval["signed"].as_bool()), (Some("T-JOSH"), Some(true)));
     assert_eq!(b.text("tables/readings.csv").lines().nth(1).unwrap().split(',').next_back(), Some("502.5"));
 }
 

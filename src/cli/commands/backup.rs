@@ -34,6 +34,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         ui.line(&json!({"v": V, "file": file}).to_string())?;
     } else {
         ui.line(&format!("copied to {}, and the copy verifies", plain(&file)))?;
+        ui.say("the key that signs checkpoints is not in it: keep a copy of that apart (the ledger's name with .key)");
     }
     Ok(Exit::Ok)
 }

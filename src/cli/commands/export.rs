@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::app::Ctx;
+use crate::app::publish::checkpoint::export;
 use crate::app::publish::tables::tables;
-use crate::app::{AppError, Ctx};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
@@ -14,7 +15,7 @@ use crate::document::table::Format;
 
 /// Write the whole record as plain files with a script that checks them, or as tables
 ///
-/// The script `verify.sh` needs only sh, awk and sha256sum. Tables are incidents, actions, approvals and readings.
+/// The script `verify.sh` needs only sh, sed, awk, sha256sum and ssh-keygen. Tables are incidents, actions, approvals and readings.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  blotter export audit-2026      checked there with: sh audit-2026/verify.sh\n  blotter export --csv tables")]
 pub struct Args {
@@ -37,7 +38,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let store = ctx.read()?;
     let (mut doc, mut lines) = (json!({"v": V}), Vec::new());
     if let Some(folder) = &args.folder {
-        store.export(folder).map_err(AppError::from)?;
+        export(ctx, &store, folder)?;
         let folder = folder.display().to_string();
         lines.push(format!("exported to {folder}; to check it: sh {folder}/verify.sh", folder = plain(&folder)));
         doc["folder"] = json!(folder);

@@ -95,6 +95,13 @@ fn evidence(ui: &Ui, ctx: &Ctx, store: &crate::store::Store, id: crate::record::
         EvidenceKind::Attached { blob, .. } => Some(blob.clone()),
         EvidenceKind::Erased => None,
     };
+    if matches!(e.what, EvidenceKind::Erased)
+        && let Some((by, x)) = crate::app::erasure::of(&v.events, e.seq)
+    {
+        let allowed = x.approved_by.join(", ");
+        let message = format!("e{n} was erased by {}.{by}, allowed by {allowed}: {}", v.incident.number, x.reason);
+        return Err(CliError { kind: crate::app::ErrorKind::Unknown, message, hints: Vec::new() });
+    }
     let Some(blob) = blob else {
         ui.say(&page::evidence(ui, e));
         return Err(CliError { kind: crate::app::ErrorKind::Unknown, message: format!("e{n} has no answer to show"), hints: Vec::new() });

@@ -15,8 +15,8 @@ fn ledger(dir: &std::path::Path) -> (Ctx, Store) {
     let config = Config { store: dir.join("l.db"), exports: dir.join("exports"), ..Config::default() };
     let actor = Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".to_owned() };
     let aws = crate::aws::Settings::new(clock.as_fn());
-    let ctx = Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new() };
-    let first = ctx.event(StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false }, None).unwrap();
+    let ctx = Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
+    let first = ctx.event(StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false, key: None }, None).unwrap();
     let mut store = Store::create(&ctx.config.store, first).unwrap();
     let stream = |n: u64| StreamId::incident(IncidentId(Uuid::from_u128(u128::from(n))));
     let begun = (1..=8).map(|n| ctx.event(stream(n), IncidentOpened { number: n, ..opened() }, None).unwrap()).collect();

@@ -73,7 +73,7 @@ fn approvals_say_what_they_are_worth() {
     let own = ApprovalRule { from: vec!["T-OPS".to_owned(), "T-JOSH".to_owned()], allow_self: true, ..rule() };
     s.add(ActionProposed { approve: own, by_hand: vec!["to-version".to_owned()], ..proposed() });
     let (head, now) = (s.head(), s.now);
-    s.add(ApprovalGranted { self_approved: true, comment: None, ..granted(&proposed(), "T-OPS", head, now) });
+    s.add(ApprovalGranted { self_approved: true, comment: None, signature: None, ..granted(&proposed(), "T-OPS", head, now) });
     s.add(ApprovalGranted { signature: Some(json!({"text": "…"})), ..granted(&proposed(), "T-JOSH", head, now) });
     let got = render(&s);
     assert!(

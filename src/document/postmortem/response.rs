@@ -101,6 +101,13 @@ impl Page<'_> {
                 Facts::ApprovalRevoked(x) if x.n == a.n => {
                     format!("{at} approval of {} taken back: {}", text(&x.approver), text(&x.reason))
                 }
+                Facts::ApprovalBypassed(x) if x.n == a.n => {
+                    let open = if a.is_unreviewed() { ", **not reviewed**" } else { "" };
+                    format!("{at} **BREAK-GLASS** by {}, without approval, signed{open}: {}", text(&x.by), text(&x.reason))
+                }
+                Facts::ApprovalReviewed(x) if x.n == a.n => {
+                    format!("{at} break-glass reviewed by {}, signed: {}", text(&x.by), text(&x.comment))
+                }
                 Facts::ActionDenied(x) if x.n == a.n => format!("{at} **denied** by {}: {}", text(&x.by), text(&x.reason)),
                 Facts::ActionStale(x) if x.n == a.n => format!("{at} **stale**: {}", text(&x.reason)),
                 Facts::ActionStarted(x) if x.n == a.n => format!("{at} executed by {}", text(&x.executor)),

@@ -74,6 +74,8 @@ macro_rules! facts {
 facts! {
     /// The ledger began.
     LedgerCreated = "ledger.created",
+    /// The ledger got a key, or another one, that signs its checkpoints.
+    LedgerKeyAdded = "ledger.key_added",
     /// An incident began.
     IncidentOpened = "incident.opened",
     /// Somebody is on it.
@@ -104,6 +106,10 @@ facts! {
     ApprovalGranted = "approval.granted",
     /// A person took an approval back.
     ApprovalRevoked = "approval.revoked",
+    /// The operator went without approval, as the runbook allows for the worst nights.
+    ApprovalBypassed = "approval.bypassed",
+    /// Somebody else has looked at what was done without approval.
+    ApprovalReviewed = "approval.reviewed",
     /// A person refused a proposed change.
     ActionDenied = "action.denied",
     /// The world moved away from what was approved.
@@ -134,6 +140,8 @@ facts! {
     IncidentReopened = "incident.reopened",
     /// Bytes were taken out of the record, by name.
     PayloadErased = "payload.erased",
+    /// The list of whose key signs what is another one than before.
+    SignersChanged = "signers.changed",
     /// A version was put behind an alias, or its status became known.
     DeployRecorded = "deploy.recorded",
     /// A probe was run outside any incident.
@@ -183,6 +191,34 @@ pub struct LedgerCreated {
     pub ledger: String,
     /// True for a rehearsal's ledger, for ever.
     pub drill: bool,
+    /// Public half of the key that signs its checkpoints, e.g. `ssh-ed25519 AAAA…`; `None` in ledgers of before it was
+    /// written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// See [`Facts::LedgerKeyAdded`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerKeyAdded {
+    /// Public half of the key that signs checkpoints from this event on.
+    pub key: String,
+    /// The key it stands in for; null where there was none.
+    pub replaces: Option<String>,
+    /// Size of the first checkpoint that could not be signed with the key it replaces; null when all of them are.
+    pub unsigned_from: Option<u64>,
+    /// Why; null where there was no key before.
+    pub reason: Option<String>,
+}
+
+/// See [`Facts::SignersChanged`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignersChanged {
+    /// SHA-256 of `content`.
+    pub hash: Hash,
+    /// The whole `allowed_signers` file.
+    pub content: String,
+    /// The name that each person of the settings has in it, by person id.
+    pub principals: BTreeMap<String, String>,
 }
 
 /// See [`Facts::IncidentOpened`].
@@ -406,7 +442,7 @@ pub struct ApprovalGranted {
     pub expires_at: Timestamp,
     /// What the approver said.
     pub comment: Option<String>,
-    /// The signed text and signature; null: unsigned.
+    /// The signed text and signature, see [`Signed`](crate::record::approval::Signed); null: unsigned, and worth nothing.
     pub signature: Option<Value>,
     /// The approver is the proposer (a team of one).
     pub self_approved: bool,
@@ -421,6 +457,52 @@ pub struct ApprovalRevoked {
     pub approver: String,
     /// Why.
     pub reason: String,
+}
+
+/// See [`Facts::ApprovalBypassed`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalBypassed {
+    /// Number of the action.
+    pub n: u64,
+    /// Hash of the action.
+    pub hash: Hash,
+    /// Person id of the operator.
+    pub by: String,
+    /// Why there was no time.
+    pub reason: String,
+    /// The incident's head that the operator saw.
+    pub head_seq: u64,
+    /// Hash of that head.
+    pub head_hash: Hash,
+    /// The incident's severity at the time, at which the runbook allows it.
+    pub severity: String,
+    /// When the signed text lapses.
+    pub expires_at: Timestamp,
+    /// By when somebody else has to have looked at it.
+    pub review_by: Timestamp,
+    /// The signed text and signature.
+    pub signature: Value,
+}
+
+/// See [`Facts::ApprovalReviewed`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalReviewed {
+    /// Number of the action.
+    pub n: u64,
+    /// Hash of the action.
+    pub hash: Hash,
+    /// Person id of the reviewer.
+    pub by: String,
+    /// What they say about it.
+    pub comment: String,
+    /// The incident's head that the reviewer saw.
+    pub head_seq: u64,
+    /// Hash of that head.
+    pub head_hash: Hash,
+    /// When the signed text lapses.
+    pub expires_at: Timestamp,
+    /// The signed text and signature.
+    pub signature: Value,
 }
 
 /// See [`Facts::ActionDenied`].
@@ -609,6 +691,12 @@ pub struct PayloadErased {
     pub reason: String,
     /// Who allowed it.
     pub approved_by: Vec<String>,
+    /// Who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
+    /// The signed text and signature: `{"text","signature","key"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Value>,
 }
 
 /// Whether a version is known to work.

@@ -16,6 +16,7 @@ macro_rules! frozen {
 /// One stored event of every kind, as version 1 wrote it. Never edited; a new kind gets a new file.
 const FROZEN: &[(&str, &str)] = &[
     frozen!("ledger.created"),
+    frozen!("ledger.key_added"),
     frozen!("incident.opened"),
     frozen!("incident.acknowledged"),
     frozen!("evidence.captured"),
@@ -31,6 +32,8 @@ const FROZEN: &[(&str, &str)] = &[
     frozen!("action.proposed"),
     frozen!("approval.granted"),
     frozen!("approval.revoked"),
+    frozen!("approval.bypassed"),
+    frozen!("approval.reviewed"),
     frozen!("action.denied"),
     frozen!("action.stale"),
     frozen!("action.started"),
@@ -46,6 +49,7 @@ const FROZEN: &[(&str, &str)] = &[
     frozen!("incident.dismissed"),
     frozen!("incident.reopened"),
     frozen!("payload.erased"),
+    frozen!("signers.changed"),
     frozen!("deploy.recorded"),
     frozen!("observation.recorded"),
 ];

@@ -17,9 +17,11 @@ use super::{Incident, Status};
 use crate::record::brief::Brief;
 
 mod gate;
+mod glass;
 mod refusal;
 
 pub use gate::{Approve, Proposal, moved};
+pub use glass::{Glass, REASON_LEAST, Review};
 pub use refusal::Refusal;
 
 /// The severities, the gravest first.
@@ -167,7 +169,11 @@ pub enum Command {
         before: serde_json::Value,
         /// Who the world says we are.
         source: Source,
+        /// The operator goes without approval.
+        glass: Option<Box<Glass>>,
     },
+    /// Look at what somebody else did without approval.
+    Review(Review),
     /// The change was made.
     Succeeded(ActionSucceeded),
     /// The change was refused or failed.
@@ -237,6 +243,7 @@ pub fn decide(incident: &Incident, events: &[Event], asked: &Asked<'_>, command:
         Command::Dismiss { reason } => {
             case.active()?;
             case.nothing_undecided()?;
+            case.nothing_unreviewed()?;
             says(&reason, "reason")?;
             one(IncidentDismissed { reason })
         }
@@ -281,7 +288,8 @@ pub fn decide(incident: &Incident, events: &[Event], asked: &Asked<'_>, command:
         Command::Approve(approve) => case.approve(approve),
         Command::Deny { n, reason } => case.deny(n, reason),
         Command::Revoke { n, reason } => case.revoke(n, reason),
-        Command::Start { n, before, source } => case.start(n, before, source),
+        Command::Start { n, before, source, glass } => case.start(n, before, source, glass),
+        Command::Review(review) => case.review(review),
         Command::Succeeded(x) => case.ended(x.n, "recorded as succeeded").and_then(|()| one(x)),
         Command::Failed(x) => case.ended(x.n, "recorded as failed").and_then(|()| one(x)),
         Command::Unknown(x) => case.lost(x.n).and_then(|()| one(x)),
@@ -387,6 +395,7 @@ impl Case<'_> {
     fn resolve(&self, r: Resolve) -> Result<Vec<Facts>, Refusal> {
         self.active()?;
         self.nothing_undecided()?;
+        self.nothing_unreviewed()?;
         self.past(r.occurred_at)?;
         says(&r.summary, "summary")?;
         says(&r.impact, "impact")?;

@@ -18,7 +18,7 @@ fn a_dead_lambda_line_by_line() {
             "2026-03-22 02:14:00  T-OPS  note: nobody announced a deploy",
             "2026-03-22 02:14:05  T-OPS  escalated to T-JOSH for the rollback by manual, due 2026-03-22 02:14:05: the rollback needs T-JOSH",
             "2026-03-22 02:14:15  T-OPS  a1 proposed: lambda update-alias mission-control-api:prod 42 -> 41 in 121546003735 us-east-1",
-            "2026-03-22 02:15:30  T-JOSH  a1 approved by T-JOSH (unsigned), until 2026-03-22 02:30:30: go",
+            "2026-03-22 02:15:30  T-JOSH  a1 approved by T-JOSH (signed), until 2026-03-22 02:30:30: go",
             "2026-03-22 02:15:40  T-OPS  a1 started by T-OPS",
             "2026-03-22 02:15:41  T-OPS  a1 succeeded: mission-control-api:prod is at 41",
             "2026-03-22 02:15:56  T-OPS  e4 status met: 200",

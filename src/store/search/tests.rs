@@ -22,7 +22,7 @@ fn incident() -> IncidentId {
 impl Ledger {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let first = event(0, StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false });
+        let first = event(0, StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false, key: None });
         let store = Store::create(&dir.path().join("l.db"), first).unwrap();
         let mut l = Self { dir, store, count: 0 };
         l.add(opened());
@@ -171,6 +171,8 @@ fn erased_words_are_gone_from_the_file() {
             blob,
             reason: "a name".to_owned(),
             approved_by: vec!["T-JOSH".to_owned()],
+            asked_by: None,
+            signature: None,
         });
     }
     l.store.scrub().unwrap();

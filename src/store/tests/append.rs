@@ -194,12 +194,12 @@ fn the_closure_sees_the_ledger_as_the_events_will_follow_it() {
 fn a_checkpoint_follows_every_append_and_stands_beside_the_ledger() {
     let (place, mut store) = Place::new();
     let beside = || std::fs::read_to_string(place.beside(".checkpoint")).unwrap();
-    assert_eq!(beside(), store.checkpoint().unwrap().unwrap().text);
+    assert_eq!(beside(), store.signed_checkpoint().unwrap().unwrap().text());
     record(&mut store, vec![opening(1), noted(1, "a")]);
     let first = store.checkpoint().unwrap().unwrap();
     record(&mut store, vec![noted(1, "b")]);
     let second = store.checkpoint().unwrap().unwrap();
-    assert_eq!((first.size, second.size, beside()), (3, 4, second.text.clone()));
+    assert_eq!((first.size, second.size, beside()), (3, 4, store.signed_checkpoint().unwrap().unwrap().text()));
     // The first one that covers an event stays the answer for ever.
     assert_eq!(store.checkpoint_for(&incident(1), 1).unwrap(), Some(first.clone()));
     assert_eq!(store.checkpoint_for(&incident(1), 2).unwrap(), Some(first));

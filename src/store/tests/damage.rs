@@ -6,7 +6,7 @@ use super::support::*;
 use crate::record::chain::{self, Checkpoint, Tree};
 use crate::record::id::Hash;
 use crate::record::testing::LEDGER;
-use crate::store::{Access, AppendError, StoreError, VerifyReport};
+use crate::store::{Access, AppendError, StoreError, VerifyReport, key};
 
 /// What a check finds after `sql`.
 fn after(sql: &str) -> (Place, VerifyReport) {
@@ -24,8 +24,15 @@ fn finds(report: &VerifyReport, kind: &str, n: u64, seq: u64) {
     assert!(found, "no `{kind}` of incident {n}, event {seq}, in {:#?}", report.problems);
 }
 
-/// Puts edge and checkpoints right again over whatever events there are, as somebody who wants to hide a change does.
+/// Puts edge and checkpoints right again over whatever events there are, as somebody does who wants to hide a change and
+/// has the ledger's key, too.
 fn conceal(place: &Place) {
+    let key = key::load(&place.beside(".key")).unwrap().unwrap();
+    conceal_with(place, |text| format!("'{}'", key.sign(text).unwrap()));
+}
+
+/// As somebody does who makes the signatures in this way.
+pub(super) fn conceal_with(place: &Place, sign: impl Fn(&str) -> String) {
     let mut tree = Tree::new();
     let conn = place.raw();
     let headers: Vec<Vec<u8>> = {
@@ -36,7 +43,7 @@ fn conceal(place: &Place) {
     for header in headers {
         tree.push(chain::leaf(&header));
         let (size, text) = (tree.size(), Checkpoint::new(LEDGER, &tree).text);
-        checkpoints.push_str(&format!("INSERT INTO checkpoint VALUES ({size}, '{text}', NULL);"));
+        checkpoints.push_str(&format!("INSERT INTO checkpoint VALUES ({size}, '{text}', {});", sign(&text)));
     }
     drop(conn);
     place.tamper(&checkpoints);
@@ -323,7 +330,7 @@ fn an_edited_projection_is_named_and_rebuilding_mends_it() {
 #[test]
 fn an_edited_checkpoint_is_named_alone() {
     let (_, report) = after("UPDATE checkpoint SET body = replace(body, '=', 'A') WHERE size = 3");
-    assert_eq!(places(&report), [format!("checkpoint {} 2", incident(1))]);
+    assert_eq!(places(&report), [format!("checkpoint {} 2", incident(1)), "signature".to_owned()]);
     for sql in ["DELETE FROM checkpoint WHERE size = 10", "UPDATE checkpoint SET size = 11 WHERE size = 10"] {
         let (_, report) = after(sql);
         finds(&report, "checkpoint", 0, 0);

@@ -17,6 +17,8 @@ fn erasing(event: &Event) -> PayloadErased {
         blob: projection::blob(&event.facts).map(|b| b.digest),
         reason: "held a name".to_owned(),
         approved_by: vec!["T-JOSH".to_owned()],
+        asked_by: None,
+        signature: None,
     }
 }
 
@@ -133,6 +135,8 @@ fn an_event_and_its_erasure_may_be_one_transaction() {
         blob: None,
         reason: "wrong window".to_owned(),
         approved_by: Vec::new(),
+        asked_by: None,
+        signature: None,
     };
     record(&mut store, vec![written, new(&StreamId::ledger(), erased)]);
     let report = verify(&store);

@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::support::*;
-use crate::record::event::PayloadErased;
+use crate::record::event::{ApprovalGranted, Facts, PayloadErased};
 use crate::record::id::{Hash, StreamId};
+use crate::record::testing::one_of_each;
 use crate::store::{Access, Exported, StoreError};
 
 /// What `verify.sh` says, and whether it is content.
@@ -29,7 +30,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 fn exported(place: &Place) -> PathBuf {
     let dir = place.dir.path().join("bundle");
-    place.open(Access::Read).export(&dir).unwrap();
+    place.open(Access::Read).export(&dir, None).unwrap();
     dir
 }
 
@@ -38,7 +39,7 @@ fn the_bundle_holds_the_stored_bytes_as_plain_files() {
     let place = Place::told();
     let dir = place.dir.path().join("deep/er/bundle");
     let store = place.open(Access::Read);
-    assert_eq!(store.export(&dir).unwrap(), Exported { events: 10, streams: 5, evidence: 4 });
+    assert_eq!(store.export(&dir, None).unwrap(), Exported { events: 10, streams: 5, evidence: 4 });
     let (header, payload): (String, String) = store
         .conn
         .query_row("SELECT header, body FROM event JOIN payload USING (pos) WHERE pos = 3", [], |r| Ok((r.get(0)?, r.get(1)?)))
@@ -52,9 +53,12 @@ fn the_bundle_holds_the_stored_bytes_as_plain_files() {
         assert_eq!(blob.file_stem().unwrap().to_str(), Some(digest.as_str()));
     }
     let (ok, said) = check(&dir);
-    assert!(ok && said.starts_with("OK 10 events in 5 streams, 4 pieces of evidence, 0 erased, root "), "{said}");
+    assert!(
+        ok && said.starts_with("OK 10 events in 5 streams, 4 pieces of evidence, 0 signed approvals, 0 erased, signed root "),
+        "{said}"
+    );
     assert!(said.trim_end().ends_with(&verify(&store).root.to_string()), "{said}");
-    assert!(matches!(store.export(&dir), Err(StoreError::Occupied { .. })));
+    assert!(matches!(store.export(&dir, None), Err(StoreError::Occupied { .. })));
 }
 
 #[test]
@@ -111,12 +115,14 @@ fn what_was_erased_is_missing_with_a_reason() {
         blob: crate::store::projection::blob(&event.facts).map(|b| b.digest),
         reason: "an \"address\"".to_owned(),
         approved_by: vec!["T-JOSH".to_owned()],
+        asked_by: None,
+        signature: None,
     };
     record(&mut store, vec![new(&StreamId::ledger(), erased)]);
     drop(store);
     let dir = exported(&place);
     let (ok, said) = check(&dir);
-    assert!(ok && said.contains("3 pieces of evidence, 1 erased"), "{said}");
+    assert!(ok && said.contains("3 pieces of evidence, 0 signed approvals, 1 erased"), "{said}");
     fs::remove_file(dir.join("streams/0002/0002.payload.json")).unwrap();
     let (ok, said) = check(&dir);
     assert!(!ok && said.contains("MISSING, and no event says that it was erased"), "{said}");
@@ -127,8 +133,92 @@ fn a_damaged_ledger_leaves_no_half_bundle() {
     let place = Place::told();
     place.tamper("DELETE FROM blob_chunk");
     let dir = place.dir.path().join("bundle");
-    assert!(matches!(place.open(Access::Read).export(&dir), Err(StoreError::Corrupt(_))));
+    assert!(matches!(place.open(Access::Read).export(&dir, None), Err(StoreError::Corrupt(_))));
     assert_eq!(fs::read_dir(place.dir.path()).unwrap().count(), 1);
+}
+
+/// A key of a person, and its line for `allowed_signers`.
+fn signer(dir: &Path, name: &str) -> String {
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(dir.join(name)).status();
+    assert!(made.unwrap().success());
+    let public = fs::read_to_string(dir.join(format!("{name}.pub"))).unwrap();
+    format!("{name} namespaces=\"approval@blotter\" {public}")
+}
+
+#[test]
+fn signed_approvals_are_checked_with_ssh_keygen_alone() {
+    let (place, mut store) = Place::new();
+    let josh = signer(place.dir.path(), "josh@example.org");
+    let eve = signer(place.dir.path(), "eve@example.org");
+    let text = "blotter-approval-v1\naction: alias \"prod\" \\ 42 -> 41\n\tcomment: go back, é\n";
+    let file = place.dir.path().join("request.txt");
+    fs::write(&file, text).unwrap();
+    let signed = Command::new("ssh-keygen")
+        .args(["-q", "-Y", "sign", "-n", "approval@blotter", "-f"])
+        .args([&place.dir.path().join("josh@example.org"), &file])
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert!(signed.unwrap().success());
+    let signature = fs::read_to_string(file.with_extension("txt.sig")).unwrap();
+    let granted = one_of_each().into_iter().find_map(|f| match f {
+        Facts::ApprovalGranted(x) => Some(*x),
+        _ => None,
+    });
+    let granted = ApprovalGranted {
+        signature: Some(serde_json::json!({"text": text, "signature": signature, "key": "SHA256:x"})),
+        ..granted.unwrap()
+    };
+    record(&mut store, vec![opening(1), new(&incident(1), granted)]);
+    let export = |name: &str, signers: &str| {
+        let dir = place.dir.path().join(name);
+        store.export(&dir, Some(signers.as_bytes())).unwrap();
+        dir
+    };
+    let dir = export("good", &format!("{eve}{josh}"));
+    let (ok, said) = check(&dir);
+    assert!(ok && said.contains("1 signed approvals"), "{said}");
+    assert_eq!(fs::read_to_string(dir.join("approvals/0002-0002.text")).unwrap(), text);
+    // Nobody is listed, somebody else is, or not any more when it was recorded.
+    let past = josh.replace(" ssh-ed25519", ",valid-before=\"20260101\" ssh-ed25519");
+    for (name, signers) in [("none", ""), ("else", eve.as_str()), ("past", past.as_str())] {
+        let (ok, said) = check(&export(name, signers));
+        assert!(!ok && said.contains("is not a signature of anybody who might sign then"), "{name}: {said}");
+    }
+    for (change, with) in [("text", text.replace("41", "43")), ("sig", signature.replacen("U1NIU0lH", "U1NIU0lI", 1))] {
+        let path = dir.join(format!("approvals/0002-0002.{change}"));
+        let before = fs::read(&path).unwrap();
+        fs::write(&path, with).unwrap();
+        assert!(!check(&dir).0, "{change}");
+        fs::remove_file(&path).unwrap();
+        assert!(!check(&dir).0, "{change} is missing");
+        fs::write(&path, before).unwrap();
+    }
+    fs::remove_file(dir.join("allowed_signers")).unwrap();
+    assert!(!check(&dir).0);
+}
+
+#[test]
+fn a_bundle_whose_checkpoint_is_another_keys_or_whose_proof_is_of_another_event_is_found() {
+    let place = Place::told();
+    let dir = exported(&place);
+    let other = crate::store::key::load_or_make(&place.dir.path().join("other")).unwrap();
+    let text = fs::read_to_string(dir.join("checkpoint")).unwrap();
+    let (sig, signers) = (dir.join("checkpoint.sig"), dir.join("checkpoint.signers"));
+    let (real_sig, real_signers) = (fs::read(&sig).unwrap(), fs::read_to_string(&signers).unwrap());
+    fs::write(&sig, other.sign(&text).unwrap()).unwrap();
+    let (ok, said) = check(&dir);
+    assert!(!ok && said.contains("BROKEN checkpoint.sig: is not by the key that the events name"), "{said}");
+    let named = real_signers.rsplit_once("ssh-ed25519").unwrap().0;
+    fs::write(&signers, format!("{named}{}\n", other.public())).unwrap();
+    let (ok, said) = check(&dir);
+    assert!(!ok && said.contains("BROKEN checkpoint.signers"), "{said}");
+    fs::write(&sig, real_sig).unwrap();
+    fs::write(&signers, real_signers).unwrap();
+    let proofs = ["0002", "0003"].map(|n| fs::read_to_string(dir.join("proofs").join(n)).unwrap());
+    let first = |p: &str| p.lines().next().unwrap().to_owned();
+    fs::write(dir.join("proofs/0003"), proofs[0].replacen(&first(&proofs[0]), &first(&proofs[1]), 1)).unwrap();
+    let (ok, said) = check(&dir);
+    assert!(!ok && said.contains("BROKEN proofs/0003"), "{said}");
 }
 
 #[test]
@@ -137,7 +227,7 @@ fn trees_of_every_size_have_the_root_that_the_script_finds() {
     record(&mut store, vec![opening(1)]);
     for n in 2..=9 {
         let dir = place.dir.path().join(n.to_string());
-        store.export(&dir).unwrap();
+        store.export(&dir, None).unwrap();
         let (ok, said) = check(&dir);
         assert!(ok && said.contains(&format!("OK {n} events")), "{said}");
         record(&mut store, vec![noted(1, "one more")]);

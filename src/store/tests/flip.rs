@@ -10,7 +10,7 @@ use super::support::*;
 use crate::store::Access;
 
 /// Every column of the record that holds what must not change.
-const COLUMNS: [(&str, &str); 20] = [
+const COLUMNS: [(&str, &str); 21] = [
     ("event", "pos"),
     ("event", "stream"),
     ("event", "seq"),
@@ -31,6 +31,7 @@ const COLUMNS: [(&str, &str); 20] = [
     ("blob_chunk", "sum"),
     ("checkpoint", "size"),
     ("checkpoint", "body"),
+    ("checkpoint", "sig"),
 ];
 
 /// One ledger for all cases: each puts its bit back.
@@ -106,15 +107,11 @@ proptest! {
 fn the_table_above_names_every_column_of_the_record() {
     let place = Place::told();
     let conn = place.raw();
-    let mut named: Vec<(String, String)> = COLUMNS.iter().map(|(t, c)| ((*t).to_owned(), (*c).to_owned())).collect();
-    // No signature is stored in this format; that one appears is found, see below.
-    named.push(("checkpoint".to_owned(), "sig".to_owned()));
+    let named: Vec<(String, String)> = COLUMNS.iter().map(|(t, c)| ((*t).to_owned(), (*c).to_owned())).collect();
     for table in ["event", "payload", "blob", "blob_chunk", "checkpoint"] {
         let mut query = conn.prepare(&format!("SELECT name FROM pragma_table_info('{table}')")).unwrap();
         for column in query.query_map([], |r| r.get::<_, String>(0)).unwrap().map(Result::unwrap) {
             assert!(named.contains(&(table.to_owned(), column.clone())), "{table}.{column}");
         }
     }
-    place.tamper("UPDATE checkpoint SET sig = 'x' WHERE size = 3");
-    assert_eq!(places(&place.verify()), ["checkpoint"]);
 }

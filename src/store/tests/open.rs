@@ -70,7 +70,7 @@ fn the_file_and_all_beside_it_are_for_their_owner_and_so_is_a_folder_that_was_ma
     assert_eq!(mode(dir), 0o700);
     assert_eq!(
         place.names(),
-        ["ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.db.blobs", "ledger.db.checkpoint", "ledger.db.execute"]
+        ["ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.db.blobs", "ledger.db.checkpoint", "ledger.db.execute", "ledger.db.key"]
     );
     for name in place.names() {
         assert_eq!(mode(&dir.join(&name)), 0o600, "{name}");

@@ -53,6 +53,8 @@ fn erasure(events: &mut Vec<Event>, which: &prop::sample::Index) -> Option<NewEv
             blob: projection::blob(&event.facts).map(|b| b.digest),
             reason: "held an address".to_owned(),
             approved_by: vec!["T-JOSH".to_owned()],
+            asked_by: None,
+            signature: None,
         },
     ))
 }
@@ -60,7 +62,7 @@ fn erasure(events: &mut Vec<Event>, which: &prop::sample::Index) -> Option<NewEv
 /// The facts with this number, where they may stand.
 fn told(incident_number: u64, kind: usize) -> Option<(StreamId, Facts)> {
     match one_of_each().swap_remove(kind) {
-        Facts::LedgerCreated(_) | Facts::PayloadErased(_) | Facts::IncidentOpened(_) => None,
+        Facts::LedgerCreated(_) | Facts::LedgerKeyAdded(_) | Facts::PayloadErased(_) | Facts::IncidentOpened(_) => None,
         facts @ Facts::DeployRecorded(_) => Some((StreamId::deploy("121", "us-east-1", "api", "prod"), facts)),
         facts @ Facts::ObservationRecorded(_) => Some((StreamId::observation("INC-001"), facts)),
         facts => Some((incident(incident_number), facts)),

@@ -138,7 +138,7 @@ pub(super) fn new(stream: &StreamId, facts: impl Into<Facts>) -> NewEvent {
 
 /// A ledger's first event.
 pub(super) fn first() -> NewEvent {
-    new(&StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false })
+    new(&StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false, key: None })
 }
 
 /// The stream of incident `n`.

@@ -6,8 +6,10 @@ use std::io;
 use rusqlite::Connection;
 
 use super::derived::Derived;
+use super::outside::{Elsewhere, Outside};
 use super::row::Looked;
-use super::{Problem, VerifyReport};
+use super::signed::Keys;
+use super::{Compared, Erasure, Finding, Problem, VerifyReport};
 use crate::record::actor::Actor;
 use crate::record::brief::Brief;
 use crate::record::chain::{self, Checkpoint, Tree};
@@ -15,7 +17,9 @@ use crate::record::event::{Event, Facts, Header, PayloadErased};
 use crate::record::id::{Hash, StreamId};
 use crate::record::incident::Head;
 use crate::record::observation::BlobRef;
+use crate::record::time::Timestamp;
 use crate::store::blob::BlobReader;
+use crate::store::checkpoint::Signed;
 use crate::store::error::StoreError;
 use crate::store::{erase, projection};
 
@@ -46,7 +50,12 @@ struct Broken {
 pub(super) struct Walk<'c> {
     conn: &'c Connection,
     ledger: String,
-    announced: Option<Result<Checkpoint, ()>>,
+    announced: Option<Result<Signed, ()>>,
+    keys: Keys,
+    elsewhere: Option<Elsewhere<'c>>,
+    compared: Vec<Compared>,
+    /// When the event walked last was recorded.
+    at: Option<Timestamp>,
     tree: Tree,
     last: i64,
     streams: HashMap<StreamId, Stream>,
@@ -59,21 +68,26 @@ pub(super) struct Walk<'c> {
     /// Streams of which a payload is not as it was: nothing can be said of what follows from it.
     doubtful: HashSet<StreamId>,
     derived: Derived<'c>,
-    erased: u64,
+    erased: Vec<Erasure>,
     problems: Vec<Problem>,
+    notes: Vec<String>,
     unlisted: u64,
 }
 
 impl<'c> Walk<'c> {
-    pub(super) fn new(conn: &'c Connection, ledger: &str, announced: Option<Vec<u8>>) -> Self {
+    pub(super) fn new(conn: &'c Connection, ledger: &str, announced: Option<Vec<u8>>, outside: &'c [Outside]) -> Self {
         let announced = announced.map(|bytes| {
             let text = String::from_utf8(bytes).map_err(|_| ())?;
-            Checkpoint::parse(ledger, &text).ok_or(())
+            Signed::parse(ledger, &text).ok_or(())
         });
         Self {
             conn,
             ledger: ledger.to_owned(),
             announced,
+            keys: Keys::default(),
+            elsewhere: Some(Elsewhere::new(outside)),
+            compared: Vec::new(),
+            at: None,
             tree: Tree::new(),
             last: 0,
             streams: HashMap::new(),
@@ -85,8 +99,9 @@ impl<'c> Walk<'c> {
             broken: None,
             doubtful: HashSet::new(),
             derived: Derived::new(conn),
-            erased: 0,
+            erased: Vec::new(),
             problems: Vec::new(),
+            notes: Vec::new(),
             unlisted: 0,
         }
     }
@@ -116,6 +131,12 @@ impl<'c> Walk<'c> {
         self.last = pos;
         self.tree.push(leaf);
         self.check_announced();
+        self.at = header.as_ref().map(|h| h.at);
+        if let Some(elsewhere) = &mut self.elsewhere
+            && elsewhere.is_due(self.tree.size())
+        {
+            elsewhere.reached(self.tree.size(), self.tree.root(), self.at);
+        }
         self.check_checkpoint(&stream, seq)?;
         if let Some(header) = header {
             self.follow(&header, hash);
@@ -155,6 +176,17 @@ impl<'c> Walk<'c> {
                 Facts::Erased
             }
         };
+        if header.stream == StreamId::ledger() {
+            match &facts {
+                Facts::LedgerCreated(x) => {
+                    if let Some(key) = &x.key {
+                        self.keys.name(pos.cast_unsigned(), header.at, key, None);
+                    }
+                }
+                Facts::LedgerKeyAdded(x) => self.keys.name(pos.cast_unsigned(), header.at, &x.key, Some(x)),
+                _ => {}
+            }
+        }
         if let Facts::PayloadErased(e) = &facts {
             self.erasures.push((header.stream.clone(), header.seq, (**e).clone()));
         }
@@ -222,7 +254,7 @@ impl<'c> Walk<'c> {
     /// The checkpoint stored for the size reached so far, by event `seq` of `stream`.
     fn check_checkpoint(&mut self, stream: &str, seq: u64) -> Result<(), StoreError> {
         let size = self.tree.size();
-        let mut query = self.conn.prepare_cached("SELECT CAST(body AS BLOB), sig IS NULL FROM checkpoint WHERE size = ?1")?;
+        let mut query = self.conn.prepare_cached("SELECT CAST(body AS BLOB) FROM checkpoint WHERE size = ?1")?;
         let mut rows = query.query([size.cast_signed()])?;
         let Some(row) = rows.next()? else { return Ok(()) };
         self.checkpoint += 1;
@@ -231,9 +263,6 @@ impl<'c> Walk<'c> {
             (Some(broken), false) => broken.further += 1,
             (None, false) => self.broken = Some(Broken { size, stream: stream.to_owned(), seq, further: 0 }),
             (_, true) => self.tell_broken(),
-        }
-        if !row.get::<_, bool>(1)? {
-            self.problem("checkpoint", None, None, format!("the checkpoint over {size} events has a signature of an unknown form"));
         }
         Ok(())
     }
@@ -248,7 +277,7 @@ impl<'c> Walk<'c> {
     }
 
     fn check_announced(&mut self) {
-        if let Some(Ok(a)) = &self.announced
+        if let Some(Ok(Signed { checkpoint: a, .. })) = &self.announced
             && a.size == self.tree.size()
             && a.root != self.tree.root()
         {
@@ -271,7 +300,7 @@ impl<'c> Walk<'c> {
         let total = self.tree.size();
         match &self.announced {
             Some(Err(())) => self.problem("checkpoint", None, None, "the checkpoint beside the ledger is not one of it".to_owned()),
-            Some(Ok(a)) if a.size > total => {
+            Some(Ok(Signed { checkpoint: a, .. })) if a.size > total => {
                 let detail = format!("the checkpoint beside the ledger saw {} events, the ledger has {total}", a.size);
                 self.problem("rolled-back", None, None, detail);
             }
@@ -283,6 +312,8 @@ impl<'c> Walk<'c> {
             let detail = format!("the newest is over {} events, the ledger has {total}", newest.unwrap_or(0));
             self.problem("checkpoint", None, None, detail);
         }
+        self.check_signatures()?;
+        self.check_elsewhere();
         let briefs = self.streams.values_mut().filter_map(|s| s.brief.take()).collect();
         for (stream, detail) in self.derived.differences(briefs, &self.doubtful, edge.then_some(&self.tree))? {
             self.problem("projection", stream.as_deref(), None, detail);
@@ -290,13 +321,55 @@ impl<'c> Walk<'c> {
         Ok(())
     }
 
+    fn check_signatures(&mut self) -> Result<(), StoreError> {
+        for finding in self.keys.check_all(self.conn)? {
+            self.find(finding);
+        }
+        let beside = match &self.announced {
+            Some(Ok(Signed { checkpoint: c, signature: Some(s) })) if c.size <= self.tree.size() => {
+                self.keys.check(c.size, &c.text, s).err()
+            }
+            _ => None,
+        };
+        if let Some(why) = beside {
+            self.problem("signature", None, None, format!("the checkpoint beside the ledger: the signature is not the ledger's: {why}"));
+        }
+        let replaced: Vec<_> = self.keys.replaced().collect();
+        self.notes.extend(replaced);
+        Ok(())
+    }
+
+    fn check_elsewhere(&mut self) {
+        let Some(elsewhere) = self.elsewhere.take() else { return };
+        let (compared, findings) = elsewhere.end(self.tree.size(), self.at, &self.ledger, &self.keys);
+        self.compared = compared;
+        findings.into_iter().for_each(|f| self.find(f));
+    }
+
+    fn find(&mut self, finding: Finding) {
+        match finding {
+            Finding::Problem(kind, detail) => self.problem(kind, None, None, detail),
+            Finding::Note(note) => self.notes.push(note),
+        }
+    }
+
     fn check_erasures(&mut self) {
         let (gone, erasures) = (std::mem::take(&mut self.gone), std::mem::take(&mut self.erasures));
         let blobs: HashSet<Hash> = erasures.iter().filter_map(|(_, _, e)| e.blob).collect();
-        let mut said: HashMap<(&StreamId, u64), &PayloadErased> = erasures.iter().map(|(_, _, e)| ((&e.stream, e.seq), e)).collect();
+        let mut said: HashMap<(&StreamId, u64), _> =
+            erasures.iter().map(|(stream, seq, e)| ((&e.stream, e.seq), (stream, *seq, e))).collect();
         for gone in &gone {
             match said.remove(&(&gone.stream, gone.seq)) {
-                Some(e) if e.payload == gone.payload && erase::ERASABLE.contains(&gone.kind.as_str()) => self.erased += 1,
+                Some((stream, seq, e)) if e.payload == gone.payload && erase::ERASABLE.contains(&gone.kind.as_str()) => {
+                    self.erased.push(Erasure {
+                        stream: gone.stream.to_string(),
+                        seq: gone.seq,
+                        kind: gone.kind.clone(),
+                        by: (stream.to_string(), seq),
+                        approved_by: e.approved_by.clone(),
+                        reason: e.reason.clone(),
+                    });
+                }
                 Some(_) => {
                     let detail = format!("`{}` was erased though it may not be", gone.kind);
                     self.problem("erasure", Some(gone.stream.as_str()), Some(gone.seq), detail);
@@ -308,7 +381,7 @@ impl<'c> Walk<'c> {
                 }
             }
         }
-        for e in said.into_values() {
+        for (_, _, e) in said.into_values() {
             let detail = "an event says that it was erased, but it is there".to_owned();
             self.problem("erasure", Some(e.stream.as_str()), Some(e.seq), detail);
         }
@@ -329,8 +402,12 @@ impl<'c> Walk<'c> {
             events: self.tree.size(),
             streams: self.streams.len() as u64,
             root: self.tree.root(),
-            erased: self.erased,
+            erased: self.erased.len() as u64,
+            erasures: self.erased,
+            held: self.sound_blobs.len() as u64,
             problems: self.problems,
+            notes: self.notes,
+            compared: self.compared,
         }
     }
 }

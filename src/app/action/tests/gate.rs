@@ -28,7 +28,7 @@ async fn a_rollback_is_proposed_approved_made_once_verified_and_recorded() {
     let incident = b.incident();
     assert_eq!(incident.status, Status::Mitigated);
     let a = incident.action(1).unwrap();
-    assert_eq!((a.executor.as_deref(), a.approvals[0].signature.clone()), (Some("T-OPS"), None));
+    assert_eq!((a.executor.as_deref(), a.approvals[0].signed().unwrap().principal.as_str()), (Some("T-OPS"), "T-JOSH"));
     let deploys = deploys_of(&b.store());
     assert_eq!(deploys.last().unwrap(), &(Some("42".to_owned()), "41".to_owned(), DeployStatus::Good, "incident 1.a1".to_owned()));
     assert_eq!(deploys.len(), 2);

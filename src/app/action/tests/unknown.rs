@@ -89,7 +89,7 @@ async fn an_alias_that_moves_at_the_last_moment_is_not_touched() {
     let a = b.action(1);
     let aws = Aws::new(b.drill.ctx.aws.clone());
     let before = json!({"FunctionVersion": "42", "RevisionId": "an-older-one"});
-    let start = Command::Start { n: 1, before: before.clone(), source: Source::default() };
+    let start = Command::Start { n: 1, before: before.clone(), source: Source::default(), glass: None };
     carry(&b.drill.ctx, &mut store, &picked, start, Vec::new()).unwrap();
     let within = Duration::from_secs(5);
     let ended = crate::perform::perform(&aws, &a.kind, a.arguments.as_object().unwrap(), &before, within).await;
@@ -110,7 +110,7 @@ async fn a_crash_after_the_start_leaves_it_unknown_until_somebody_looks() {
             let picked = pick(&store, None).unwrap();
             let lock = store.execution_lock().unwrap().unwrap();
             let before = json!({"FunctionVersion": "42", "RevisionId": b.alias().revision});
-            let start = Command::Start { n: 1, before, source: Source::default() };
+            let start = Command::Start { n: 1, before, source: Source::default(), glass: None };
             carry(&b.drill.ctx, &mut store, &picked, start, Vec::new()).unwrap();
             assert_eq!(b.action(1).status(b.drill.ctx.now(), store.is_executing()), ActionStatus::Started);
             // Somebody else finds it running and keeps off.

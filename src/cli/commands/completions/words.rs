@@ -196,7 +196,7 @@ mod tests {
         let config = config::load(env, &Overrides::default()).unwrap();
         let clock = Clock::system();
         let aws = crate::aws::Settings::new(clock.as_fn());
-        let ctx = Ctx { actor: config.actor(Some("x"), env), config, clock, drill: false, aws, flag_vars: Vec::new() };
+        let ctx = Ctx { actor: config.actor(Some("x"), env), config, clock, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
         let request = OpenRequest { runbook: "INC-001".to_owned(), no_probes: true, ..OpenRequest::default() };
         let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         rt.block_on(open(&ctx, &request, &|_| {}, std::future::pending())).unwrap();

@@ -216,13 +216,23 @@ pub enum Refusal {
         /// Who may.
         from: Vec<String>,
     },
-    /// An unsigned approval speaks only for the one who types it.
-    #[error("`{actor}` cannot approve in the name of `{approver}`")]
-    InAnothersName {
-        /// Who types.
-        actor: String,
-        /// In whose name.
-        approver: String,
+    /// One text is one approval.
+    #[error("this text was entered already, as {number}.{seq}; an approval is good once")]
+    Replayed {
+        /// The incident.
+        number: u64,
+        /// The event.
+        seq: u64,
+    },
+    /// What was signed cannot be kept.
+    #[error("the signed approval of {number}.a{n} cannot be written down: {why}")]
+    BadSignature {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+        /// Why.
+        why: String,
     },
     /// Nobody approves what they proposed.
     #[error("`{who}` proposed {number}.a{n} and may not approve it")]
@@ -312,6 +322,44 @@ pub enum Refusal {
         /// Its type.
         kind: String,
     },
+    /// Going without approval is not for this.
+    #[error("{number}.a{n} cannot go without approval: {why}")]
+    Glass {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+        /// Why.
+        why: String,
+    },
+    /// Something was done without approval, and nobody else has looked at it.
+    #[error("`{by}` executed {number}.a{n} without approval, and nobody else has reviewed that")]
+    ReviewOpen {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+        /// Who.
+        by: String,
+    },
+    /// Nothing was done without approval, or it was reviewed.
+    #[error("action {number}.a{n} has nothing to review")]
+    NothingToReview {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+    },
+    /// Nobody reviews what they did themselves.
+    #[error("`{who}` proposed or executed {number}.a{n} and may not review it")]
+    OwnReview {
+        /// The incident.
+        number: u64,
+        /// The action.
+        n: u64,
+        /// Who.
+        who: String,
+    },
     /// Too few approvals stand.
     #[error("action {number}.a{n} is {status}: {have} of {need} approvals stand")]
     NotAllowed {
@@ -370,30 +418,38 @@ impl Refusal {
             }
             Self::WrongStatus { number, n, status, .. } => wrong_status_hint(*number, *n, *status),
             Self::NoneNeeded { number, n } => format!("Go on with `blotter execute {number}.a{n}`."),
-            Self::NotAnApprover { number, n, from, .. } => {
-                format!("Ask {}; they type `blotter approve {number}.a{n}`.", from.join(" or "))
-            }
-            Self::InAnothersName { approver, .. } => {
-                format!("`{approver}` has to approve in person, here or with a signed text from another machine.")
-            }
+            Self::NotAnApprover { number, n, from, .. } => ask(from, *number, *n),
+            Self::Replayed { .. } | Self::BadSignature { .. } => "Let the approver make and sign a new text.".to_owned(),
             Self::OwnProposal { number, n, others, .. } if others.is_empty() => {
                 format!("Nobody else may: let another person propose it, after `blotter deny {number}.a{n} --reason \"…\"`.")
             }
-            Self::OwnProposal { number, n, others, .. } => {
-                format!("Ask {}; they type `blotter approve {number}.a{n}`.", others.join(" or "))
-            }
+            Self::OwnProposal { number, n, others, .. } => ask(others, *number, *n),
             Self::OwnApproval { number, n, .. } => format!("Let another person type `blotter execute {number}.a{n}`."),
             Self::AlreadyApproved { number, n, .. } => format!("Go on with `blotter execute {number}.a{n}`."),
             Self::NothingToRevoke { number, n, .. } => format!("See who approved with `blotter show {number}.a{n}`."),
             Self::OtherHash { number, n, .. } | Self::UnknownHead { number, n, .. } | Self::Stale { number, n, .. } => {
                 format!("Look again with `blotter show -i {number}`, then approve it anew with `blotter approve {number}.a{n}`.")
             }
-            Self::BadExpiry { .. } => "Let the approver make and sign a new text.".to_owned(),
-            Self::NotAllowed { number, n, from, .. } => {
-                format!("Ask {}; they type `blotter approve {number}.a{n}`.", from.join(" or "))
+            Self::BadExpiry { .. } => {
+                "Let the approver make and sign a new text. If the record holds events from the future, look at this machine's clock first."
+                    .to_owned()
             }
+            Self::Glass { number, n, .. } => format!("Have it approved: `blotter approve {number}.a{n}`."),
+            Self::ReviewOpen { number, n, .. } => {
+                format!(
+                    "Somebody else types `blotter review {number}.a{n} --comment \"…\"`. Until then: `blotter mitigate -i {number} --reason \"…\"`."
+                )
+            }
+            Self::NothingToReview { number, n } => format!("See what was done with `blotter show {number}.a{n}`."),
+            Self::OwnReview { number, n, .. } => format!("Let another person type `blotter review {number}.a{n} --comment \"…\"`."),
+            Self::NotAllowed { number, n, from, .. } => ask(from, *number, *n),
         }
     }
+}
+
+fn ask(whom: &[String], number: u64, n: u64) -> String {
+    let who = whom.join(" or ");
+    format!("Ask {who}; they type `blotter approve {number}.a{n}`, or sign elsewhere what `blotter approve {number}.a{n} --print` writes.")
 }
 
 fn quoted(words: &[String]) -> String {

@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use crate::record::action::ActionStatus;
+use crate::record::approval::Signed;
 use crate::record::event::*;
 use crate::record::id::Hash;
 use crate::record::incident::{Head, Status};
 use crate::record::observation::Source;
-use crate::record::testing::{NONCE, Story, at, attached, deploy, note, proposed, rule, runbook, status_down};
+use crate::record::testing::{NONCE, Story, at, attached, deploy, note, proposed, rule, runbook, signed, status_down};
 use crate::record::verdict::Verdict;
 
 use super::*;
@@ -72,14 +73,14 @@ fn approval(s: &Story, approver: &str) -> Approve {
         approver: approver.to_owned(),
         hash: s.incident().actions[0].hash,
         head: s.head(),
-        expires_at: None,
+        expires_at: s.now.plus_millis(900_000),
         comment: None,
-        signature: None,
+        signed: signed(approver, &format!("{approver} {} {}", s.head().seq, s.now)),
     }
 }
 
 fn start() -> Command {
-    Command::Start { n: 1, before: json!({}), source: Source::default() }
+    Command::Start { n: 1, before: json!({}), source: Source::default(), glass: None }
 }
 
 /// Opened and `a1` proposed by T-OPS; T-JOSH acts next.
@@ -404,7 +405,7 @@ fn only_known_persons_propose_approve_deny_and_execute() {
     s.by_nobody("root");
     let no = |verb| format!("`root` is not a person of the config, and only a known person may {verb}");
     assert_eq!(refused(s.ask(Command::Propose(plan()))), no("propose"));
-    assert_eq!(refused(s.ask(Command::Approve(approval(&s, "root")))), no("approve"));
+    assert_eq!(refused(s.ask(Command::Approve(approval(&s, "root")))), "`root` may not approve 7.a1");
     assert_eq!(refused(s.ask(Command::Deny { n: 1, reason: "x".to_owned() })), no("deny"));
     assert_eq!(refused(s.ask(Command::Revoke { n: 1, reason: "x".to_owned() })), no("revoke"));
     assert_eq!(refused(s.ask(start())), no("execute"));
@@ -416,9 +417,11 @@ fn approved_by_the_right_person_who_is_not_the_proposer() {
     s.by("T-OPS");
     assert_eq!(
         said(s.ask(Command::Approve(approval(&s, "T-OPS")))),
-        ("`T-OPS` may not approve 7.a1".to_owned(), "Ask T-JOSH; they type `blotter approve 7.a1`.".to_owned(),)
+        (
+            "`T-OPS` may not approve 7.a1".to_owned(),
+            "Ask T-JOSH; they type `blotter approve 7.a1`, or sign elsewhere what `blotter approve 7.a1 --print` writes.".to_owned(),
+        )
     );
-    assert_eq!(refused(s.ask(Command::Approve(approval(&s, "T-JOSH")))), "`T-OPS` cannot approve in the name of `T-JOSH`");
     s.by("T-JOSH");
     let Facts::ApprovalGranted(x) = &s.ask(Command::Approve(approval(&s, "T-JOSH"))).unwrap()[0] else { panic!() };
     assert_eq!((x.head_seq, x.expires_at, x.self_approved), (2, s.now.plus_millis(900_000), false));
@@ -433,13 +436,51 @@ fn approved_by_the_right_person_who_is_not_the_proposer() {
 fn a_signed_approval_may_be_entered_by_anybody() {
     let mut s = waiting();
     s.by_nobody("root");
-    let signed = |expires_at| Approve { signature: Some(json!({})), expires_at, ..approval(&s, "T-JOSH") };
-    assert!(s.ask(Command::Approve(signed(Some(s.now.plus_millis(1))))).is_ok());
+    let signed = |expires_at| Approve { expires_at, ..approval(&s, "T-JOSH") };
+    assert!(s.ask(Command::Approve(signed(s.now.plus_millis(1)))).is_ok());
     assert_eq!(
-        refused(s.ask(Command::Approve(signed(Some(s.now))))),
+        refused(s.ask(Command::Approve(signed(s.now)))),
         "the approval's end 2026-03-22T02:14:00.000Z is not within 900 seconds from now"
     );
-    assert!(s.ask(Command::Approve(signed(Some(s.now.plus_millis(900_001))))).is_err());
+    assert!(s.ask(Command::Approve(signed(s.now.plus_millis(900_001)))).is_err());
+}
+
+#[test]
+fn a_quorum_counts_people_not_ids_and_not_keys() {
+    let two = ApprovalRule { from: ["T-JOSH", "T-JO", "T-ANN"].map(str::to_owned).to_vec(), min: 2, ..rule() };
+    let mut s = Story::opened();
+    s.carry_out(Command::Propose(Proposal { rule: two, ..plan() })).unwrap();
+    let by = |s: &Story, who: &str, change: &dyn Fn(&mut Signed)| {
+        let mut a = approval(s, who);
+        change(&mut a.signed);
+        Command::Approve(a)
+    };
+    let first = by(&s, "T-JOSH", &|_| {});
+    s.carry_out(first).unwrap();
+    let two_ids = by(&s, "T-JO", &|x| x.persons = vec!["T-JO".to_owned(), "T-JOSH".to_owned()]);
+    assert!(refused(s.ask(two_ids)).starts_with("`T-JO` has approved 7.a1 already"));
+    for same in [&(|x: &mut Signed| x.key = "SHA256:of-T-JOSH".to_owned()) as &dyn Fn(&mut Signed), &|x| x.principal = "T-JOSH".to_owned()]
+    {
+        let mut other = s.clone();
+        other.after(1).carry_out(by(&s, "T-JO", same)).unwrap();
+        other.by("T-OPS");
+        assert_eq!(refused(other.ask(start())), "action 7.a1 is proposed: 1 of 2 approvals stand");
+    }
+    let second = by(&s, "T-ANN", &|_| {});
+    s.carry_out(second).unwrap();
+    s.by("T-OPS");
+    assert!(s.ask(start()).is_ok());
+    s.by("T-ANN");
+    assert_eq!(refused(s.ask(start())), "`T-ANN` approved 7.a1 and may not execute it");
+}
+
+#[test]
+fn an_unsigned_approval_of_an_older_ledger_is_worth_nothing() {
+    let mut s = waiting();
+    let head = s.head();
+    s.add(ApprovalGranted { signature: None, ..crate::record::testing::granted(&proposed(), "T-JOSH", head, s.now) });
+    s.by("T-OPS");
+    assert_eq!(refused(s.ask(start())), "action 7.a1 is proposed: 0 of 1 approvals stand");
 }
 
 #[test]
@@ -520,7 +561,10 @@ fn started_only_when_allowed_and_only_once() {
     let s = waiting();
     assert_eq!(
         said(s.ask(start())),
-        ("action 7.a1 is proposed: 0 of 1 approvals stand".to_owned(), "Ask T-JOSH; they type `blotter approve 7.a1`.".to_owned(),)
+        (
+            "action 7.a1 is proposed: 0 of 1 approvals stand".to_owned(),
+            "Ask T-JOSH; they type `blotter approve 7.a1`, or sign elsewhere what `blotter approve 7.a1 --print` writes.".to_owned(),
+        )
     );
     let mut s = approved();
     let Facts::ActionStarted(x) = &s.ask(start()).unwrap()[0] else { panic!() };
