@@ -130,24 +130,14 @@ impl Brief {
             Facts::EvidenceCaptured(x) => self.evidence = self.evidence.max(x.n),
             Facts::EvidenceAttached(x) => self.evidence = self.evidence.max(x.n),
             Facts::Erased if event.header.kind.starts_with("evidence.") => self.evidence += 1,
-            Facts::ActionProposed(x) => {
-                self.actions = self.actions.max(x.n);
-                self.told.push(ActionBrief::begin(x, at));
-            }
+            Facts::ActionProposed(x) => self.actions = self.actions.max(x.n),
             Facts::SeverityChanged(x) => self.severity.clone_from(&x.to),
             Facts::IncidentHandedOff(x) => self.owner.clone_from(&x.to),
             Facts::FollowupAdded(x) => {
                 self.followups = self.followups.max(x.n);
                 self.open_followups += 1;
-                if let Some(on) = &x.due {
-                    self.due.push(Due { on: on.clone(), n: x.n });
-                    self.due.sort_unstable();
-                }
             }
-            Facts::FollowupDone(x) => {
-                self.open_followups = self.open_followups.saturating_sub(1);
-                self.due.retain(|d| d.n != x.n);
-            }
+            Facts::FollowupDone(_) => self.open_followups = self.open_followups.saturating_sub(1),
             Facts::RecoveryVerified(_) if self.status == Status::Open => {
                 self.status = Status::Mitigated;
                 self.mitigated_at = Some(at);
@@ -174,7 +164,21 @@ impl Brief {
                 self.summary_seq = None;
             }
             Facts::EventCorrected(x) if self.summary_seq == Some(x.seq) => self.summary = Some(x.text.clone()),
-            facts => self.told.iter_mut().for_each(|a| a.apply(facts, at)),
+            _ => {}
+        }
+        self.glance(event);
+    }
+
+    /// Moves on only what briefs did not say in the first two formats of a ledger: actions, and which follow-ups are due.
+    pub fn glance(&mut self, event: &Event) {
+        match &event.facts {
+            Facts::ActionProposed(x) => self.told.push(ActionBrief::begin(x, event.header.at)),
+            Facts::FollowupAdded(x) => {
+                self.due.extend(x.due.iter().map(|on| Due { on: on.clone(), n: x.n }));
+                self.due.sort_unstable();
+            }
+            Facts::FollowupDone(x) => self.due.retain(|d| d.n != x.n),
+            facts => self.told.iter_mut().for_each(|a| a.apply(facts, event.header.at)),
         }
     }
 

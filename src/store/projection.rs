@@ -152,16 +152,26 @@ pub(super) fn to_text(brief: &Brief) -> Result<String, StoreError> {
     serde_json::to_string(brief).map_err(|e| StoreError::Unwritable(e.into()))
 }
 
-/// Makes every brief anew, and the rows of every deployed alias; within one transaction. What cannot be read stays as it is.
+/// Brings what a ledger of the first two formats says at a glance up to date, within one transaction; what cannot be read stays
+/// as it is. Somebody may be waiting with an incident to open: only the events that it takes are read.
 pub(super) fn renew_glance(conn: &Connection) -> Result<(), StoreError> {
     let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
-    for old in read::briefs(conn, &read::Filter::default())? {
-        let events = read::load(conn, &StreamId::incident(old.id), 0, None);
-        if let Some(brief) = events.ok().and_then(|e| Brief::fold(&e).ok()) {
-            let text = to_text(&brief)?;
-            conn.prepare_cached("UPDATE incident SET brief = ?2 WHERE number = ?1")?.execute(params![brief.number.cast_signed(), text])?;
+    let mut query = conn.prepare(
+        "SELECT e.header, p.body FROM event e JOIN payload p ON p.pos = e.pos
+         WHERE e.stream = ?1 AND (e.type >= 'action.' AND e.type < 'approval/' OR e.type IN ('followup.added', 'followup.done'))
+         ORDER BY e.seq",
+    )?;
+    for mut brief in read::briefs(conn, &read::Filter::default())?.into_iter().filter(|b| b.actions + b.followups > 0) {
+        let mut rows = query.query([StreamId::incident(brief.id).as_str()])?;
+        while let Some(row) = rows.next()? {
+            if let Ok(event) = read::event(row) {
+                brief.glance(&event);
+            }
         }
+        let text = to_text(&brief)?;
+        conn.prepare_cached("UPDATE incident SET brief = ?2 WHERE number = ?1")?.execute(params![brief.number.cast_signed(), text])?;
     }
+    drop(query);
     for stream in read::streams(conn, "deploy/")? {
         for event in read::load(conn, &stream, 0, None).unwrap_or_default() {
             deploy::apply(conn, &event)?;
