@@ -333,7 +333,12 @@ impl Page<'_> {
     }
 
     fn approved(&mut self, e: &Event, x: &ApprovalGranted) {
-        let signed = if x.signature.is_some() { "signed" } else { "**unsigned**" };
+        let key = x.signature.as_ref().map(|s| s.get("key").and_then(Value::as_str));
+        let signed = match key {
+            Some(Some(key)) => format!("signed with {}", code(key)),
+            Some(None) => "signed".to_owned(),
+            None => "**unsigned**".to_owned(),
+        };
         let own = if x.self_approved { ", **self-approved**" } else { "" };
         let comment = x.comment.as_ref().map(|c| format!(": {}", text(c))).unwrap_or_default();
         let line = format!(

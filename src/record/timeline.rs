@@ -243,7 +243,9 @@ pub fn summary_with(event: &Event, text: Option<&str>) -> String {
         Facts::IncidentDismissed(_) => format!("dismissed: {own}"),
         Facts::IncidentReopened(_) => format!("reopened: {own}"),
         Facts::PayloadErased(x) => {
-            format!("payload of {} {} erased, allowed by {}: {}", x.stream, x.seq, x.approved_by.join(", "), x.reason)
+            let what =
+                if x.stream == event.header.stream { format!("event {}", x.seq) } else { format!("event {} of {}", x.seq, x.stream) };
+            format!("{what} erased, allowed by {}: {}", x.approved_by.join(", "), x.reason)
         }
         Facts::DeployRecorded(x) if x.status_only => format!("{}:{} version {} is {}", x.function, x.alias, x.to, x.status),
         Facts::DeployRecorded(x) => {

@@ -87,7 +87,9 @@ fn row(ui: &Ui, b: &Brief, now: Timestamp, wide: usize) -> String {
     };
     let status = ui.paint(tone, &Ui::fit(&b.status.to_string(), 9));
     let when = ago(ui, b.opened_at, now);
-    let title = format!("{}{}", if b.drill { "DRILL " } else { "" }, plain(&b.title));
+    let drill = if b.drill { "DRILL " } else { "" };
+    let unreviewed: Vec<String> = b.told.iter().filter(|a| a.unreviewed).map(|a| format!("REVIEW a{} ", a.n)).collect();
+    let title = format!("{drill}{}{}", unreviewed.concat(), plain(&b.title));
     let lead = format!("{:>4} {} {status} {}", b.number, plain(&b.severity), Ui::pad(&plain(&b.runbook), wide));
     if ui.width < NARROW {
         return format!("{} {when}\n     {}", lead.trim_end(), Ui::fit(&title, ui.width - 5).trim_end());
@@ -100,7 +102,7 @@ fn row(ui: &Ui, b: &Brief, now: Timestamp, wide: usize) -> String {
 mod tests {
     use super::*;
     use crate::config::Environment;
-    use crate::record::testing::Story;
+    use crate::record::testing::{Story, one_of_each, proposed};
 
     fn brief() -> Brief {
         let mut b = Brief::begin(&Story::opened().events[0]).unwrap();
@@ -109,6 +111,20 @@ mod tests {
         b.title = "Every card that is charged in Reykjavík is charged twice\u{202e}".to_owned();
         b.status = Status::Mitigated;
         b
+    }
+
+    #[test]
+    fn what_went_without_approval_stands_out_until_somebody_has_looked() {
+        let ui = Ui { colour: false, width: 100, ..Ui::new(&Environment::default(), false, false, false) };
+        let mut s = Story::opened();
+        s.add(proposed());
+        let at = |s: &Story| row(&ui, &Brief::fold(&s.events).unwrap(), s.events[0].header.at, 7);
+        assert!(!at(&s).contains("REVIEW"), "{}", at(&s));
+        let one = |kind: &str| one_of_each().into_iter().find(|f| f.kind() == kind).unwrap();
+        s.add(one("approval.bypassed"));
+        assert!(at(&s).contains("REVIEW a1 Dead Lambda"), "{}", at(&s));
+        s.add(one("approval.reviewed"));
+        assert!(!at(&s).contains("REVIEW"), "{}", at(&s));
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub struct ActionBrief {
     pub failed: bool,
     /// It was started without the approvals its rule asks for.
     pub broke_glass: bool,
+    /// It went without approval, and nobody else has looked at it yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreviewed: bool,
 }
 
 /// One approval in brief.
@@ -53,6 +56,7 @@ impl ActionBrief {
             denied: false,
             failed: false,
             broke_glass: false,
+            unreviewed: false,
         }
     }
 
@@ -70,6 +74,8 @@ impl ActionBrief {
                 self.ended(false, false);
                 self.broke_glass = self.lacks_approval(&x.executor, at);
             }
+            Facts::ApprovalBypassed(x) if x.n == self.n => self.unreviewed = true,
+            Facts::ApprovalReviewed(x) if x.n == self.n => self.unreviewed = false,
             Facts::ActionDenied(x) if x.n == self.n => self.ended(true, false),
             Facts::ActionFailed(x) if x.n == self.n => self.ended(false, true),
             Facts::ActionStale(x) if x.n == self.n => self.ended(false, false),
@@ -114,6 +120,7 @@ impl ActionBrief {
             denied: matches!(a.progress, Progress::Denied { .. }),
             failed: matches!(a.progress, Progress::Failed { .. }),
             broke_glass: false,
+            unreviewed: a.is_unreviewed(),
         };
         this.broke_glass = a.started_at.zip(a.executor.as_ref()).is_some_and(|(at, who)| this.lacks_approval(who, at));
         this

@@ -75,7 +75,7 @@ fn the_rarer_kinds() {
     assert_eq!(of("followup.done"), "f1 done: it was the nightly job");
     assert_eq!(of("incident.dismissed"), "dismissed: the page was a test");
     assert_eq!(of("incident.reopened"), "reopened: 502 again");
-    assert_eq!(of("payload.erased"), "payload of observation/INC-001 3 erased, allowed by T-JOSH: held an address");
+    assert_eq!(of("payload.erased"), "event 3 of observation/INC-001 erased, allowed by T-JOSH: held an address");
     assert_eq!(of("deploy.recorded"), "mission-control-api:prod 41 -> 42 (bad)");
     assert_eq!(of("observation.recorded"), "status unmet: 502, expected 200");
     assert!(lines.iter().all(|(_, l)| !l.is_empty()));
