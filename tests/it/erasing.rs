@@ -98,3 +98,22 @@ fn what_a_second_person_signed_goes_from_every_file_and_that_it_went_stays() {
     let said = String::from_utf8(done.expect("a shell").stdout).expect("UTF-8");
     assert!(said.starts_with("OK ") && said.contains("2 signed approvals, 2 erased, signed root"), "{said}");
 }
+
+#[test]
+fn blotter_itself_signs_a_request_to_erase_after_showing_it() {
+    let house = house(APPROVE);
+    let key = keyed(&house, "T-JOSH");
+    let asked = house.ok("erase 1.2 --reason 'an address'").stdout;
+    house.write("request.txt", &asked);
+    let ran = house.ok(&format!("sign request.txt --as T-JOSH --key {}", key.display()));
+    assert!(ran.stdout.contains("As T-JOSH you are about to allow that this goes from the record, for good:"), "{ran}");
+    assert!(ran.stdout.contains("  | reason: an address\n"), "{ran}");
+    ran.says(&["blotter erase --signature request.txt.sig"]);
+    house.ok("erase --signature request.txt.sig");
+    assert!(house.ok("show --timeline").stdout.contains("event 2 erased, allowed by T-JOSH: an address"));
+    house.ok("verify");
+
+    house.write("hidden.txt", asked.replace("an address", "an \u{202e}address"));
+    house.run(&format!("sign hidden.txt --as T-JOSH --key {}", key.display())).fails(12, &["characters that cannot be seen"]);
+    assert!(!house.path("hidden.txt.sig").exists());
+}

@@ -9,6 +9,7 @@ use crate::app::change::{Changed, fold};
 use crate::app::{escalation, signing};
 use crate::record::action::{Action, Approval};
 use crate::record::approval::{ApprovalText, LONGEST, Signed, TextKind};
+use crate::record::erasure;
 use crate::record::event::{Event, Facts, SignersChanged};
 use crate::record::id::{Hash, StreamId};
 use crate::record::incident::Incident;
@@ -118,11 +119,18 @@ pub(super) fn signed_by(ctx: &Ctx, text: &ApprovalText, approver: &str) -> Signe
 /// # Errors
 /// No key, or the program does not sign.
 pub async fn sign(ctx: &Ctx, text: &ApprovalText, key: Option<&Path>, tell: &(dyn Fn(&str) + Sync)) -> Result<String, AppError> {
-    let bytes = text.render();
-    match signing::tool(ctx, key, &text.approver)? {
+    sign_as(ctx, &text.approver, &text.render(), key, tell).await
+}
+
+/// Signs any text in a person's name; otherwise as [`sign`].
+///
+/// # Errors
+/// No key, or the program does not sign.
+pub async fn sign_as(ctx: &Ctx, person: &str, bytes: &str, key: Option<&Path>, tell: &(dyn Fn(&str) + Sync)) -> Result<String, AppError> {
+    match signing::tool(ctx, key, person)? {
         signing::Tool::Throwaway(k) => k.sign(bytes.as_bytes(), APPROVAL).map_err(AppError::failed),
         signing::Tool::Program(k) => {
-            let e = match k.sign(&bytes, APPROVAL, tell).await {
+            let e = match k.sign(bytes, APPROVAL, tell).await {
                 Ok(sig) => return Ok(sig),
                 Err(e) => e,
             };
@@ -366,6 +374,21 @@ pub fn read_pair(signature: &Path) -> Result<(String, String), AppError> {
 /// It cannot be read, or is not in the one form.
 pub fn read_text(path: &Path) -> Result<ApprovalText, AppError> {
     read(&read_file(path, LONGEST)?)
+}
+
+/// A request to erase, as it stands in a file; `None` where the file holds something else.
+///
+/// # Errors
+/// The file cannot be read, or hides something.
+pub fn read_erasure(path: &Path) -> Result<Option<String>, AppError> {
+    let text = read_file(path, LONGEST)?;
+    if erasure::read(&text).is_none() {
+        return Ok(None);
+    }
+    match text.lines().all(erasure::is_plain) {
+        true => Ok(Some(text)),
+        false => Err(AppError::refused(format!("`{}` holds characters that cannot be seen", path.display()))),
+    }
 }
 
 fn read_file(path: &Path, most: usize) -> Result<String, AppError> {

@@ -22,7 +22,7 @@ use crate::record::id::Ref;
 /// stands in the settings: `[erase] approve = { from = ["T-JOSH"] }`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  blotter erase e3 --reason \"holds a customer's address\" > request.txt\n  ssh-keygen -Y sign -n approval@blotter -f ~/.ssh/id_ed25519 request.txt      the approver, after reading it\n  blotter erase --signature request.txt.sig\n  blotter erase 7.12 --reason \"typed into the wrong window\""
+    after_help = "Examples:\n  blotter erase e3 --reason \"holds a customer's address\" > request.txt\n  blotter sign request.txt --as T-JOSH      the approver, on any machine\n  blotter erase --signature request.txt.sig\n  blotter erase 7.12 --reason \"typed into the wrong window\""
 )]
 pub struct Args {
     /// What is to go: a piece of evidence such as e3, or an event such as 7.12
@@ -73,6 +73,7 @@ fn ask(ui: &Ui, ctx: &Ctx, which: &Which, what: Ref, reason: Option<&str>) -> Re
             }
             let whom: Vec<String> = approvers.iter().map(|p| plain(&ctx.config.reach(p))).collect();
             ui.say(&format!("nothing is erased yet. {} signs this text, as it is, in a file:", whom.join(" or ")));
+            ui.say("  blotter sign request.txt --as …");
             ui.say("  ssh-keygen -Y sign -n approval@blotter -f ~/.ssh/id_ed25519 request.txt");
             ui.say("and then anybody: blotter erase --signature request.txt.sig");
             ui.say(OUT_OF_REACH);

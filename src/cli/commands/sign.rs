@@ -14,7 +14,7 @@ use crate::cli::ui::{Tone, Ui, plain};
 use crate::record::approval::{ApprovalText, TextKind};
 use crate::record::time::human_span;
 
-/// Sign an approval that `approve --print` wrote on another machine
+/// Sign an approval that `approve --print` wrote on another machine, or a request to erase
 ///
 /// Says in plain words what you are about to allow, signs the text with your SSH key, and writes the signature beside
 /// it, with .sig added to its name. Needs no ledger.
@@ -34,6 +34,9 @@ pub struct Args {
 /// # Errors
 /// The file is no such text, it has lapsed, or nothing was signed.
 pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
+    if let Some(text) = approval::read_erasure(&args.file)? {
+        return erasure(ui, ctx, &args, &text);
+    }
     let text = approval::read_text(&args.file)?;
     if text.kind != TextKind::Approval {
         let what = text.kind.first();
@@ -64,6 +67,29 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let shown = plain(&path.display().to_string());
     ui.line(&format!("signed: {shown}"))?;
     ui.say(&format!("send it back together with the text; there: blotter approve {name} --signature {shown}"));
+    Ok(Exit::Ok)
+}
+
+/// Signs a request to erase, in the name of who acts.
+fn erasure(ui: &Ui, ctx: &Ctx, args: &Args, text: &str) -> Result<Exit, CliError> {
+    let person = &ctx.actor.name;
+    if !ui.json {
+        let lines: String = text.lines().map(|l| format!("  | {}\n", plain(l))).collect();
+        ui.out(&format!("As {} you are about to allow that this goes from the record, for good:\n\n{lines}\n", plain(person)))?;
+    }
+    if !agreed(ui, &format!("Sign exactly this, as {}?", plain(person)))? {
+        ui.say("not signed");
+        return Ok(Exit::Refused);
+    }
+    let tell = |line: &str| ui.say(&format!("  {}", plain(line)));
+    let armored = crate::cli::block_on(approval::sign_as(ctx, person, text, args.key.as_deref(), &tell))??;
+    let path = approval::write_signature(&args.file, &armored)?.display().to_string();
+    if ui.json {
+        ui.line(&json!({"v": V, "signature": path, "approver": person}).to_string())?;
+        return Ok(Exit::Ok);
+    }
+    ui.line(&format!("signed: {}", plain(&path)))?;
+    ui.say(&format!("send it back together with the text; there: blotter erase --signature {}", plain(&path)));
     Ok(Exit::Ok)
 }
 
