@@ -14,7 +14,28 @@ fn walked(id: &str) -> String {
     // An answer is a few bytes longer when its time is.
     filters.add_filter(r"\[HOST\](/prod/beak/[a-z/]+) \| \d+ \|", "[HOST]$1 | [SIZE] |");
     filters.bind(|| insta::assert_snapshot!(format!("entry-{id}"), &ran.stdout[entry..]));
+    documents(&house, id);
     ran.stdout
+}
+
+/// Walks it once more into a ledger that stays, and holds the other documents it leaves to what they were.
+fn documents(house: &House, id: &str) {
+    house.ok(&format!("drill {id} --auto --store ledger/drill.db"));
+    let mut filters = house.filters();
+    filters.add_filter(r"`[0-9a-f]{8}`", "`[HASH]`");
+    filters.add_filter(r"` [0-9a-f]{8}\b", "` [HASH]");
+    // How many minutes of errors a window sees moves with the clock.
+    filters.add_filter(r"(lambda\.errors_5m<br>.*)", "lambda.errors_5m [WINDOW]");
+    filters.add_filter(r"\| \d+ \| ([a-z-]+ \d+)? ?\| `\[HASH\]`", "| [SIZE] | $1 | `[HASH]`");
+    filters.add_filter(r"\[HOST\](/prod/beak/[a-z/]+) \| \d+ \|", "[HOST]$1 | [SIZE] |");
+    filters.add_filter(r"\b(\d+m )?\[SPAN\]", "[SPAN]");
+    filters.add_filter(r"sha256=[0-9a-f]+|sha256=\[HASH\]", "sha256=[HASH]");
+    for (name, path) in
+        [("postmortem", format!("ledger/exports/postmortems/0001-{id}.md")), ("deploy-log", "ledger/exports/DEPLOY-LOG.md".to_owned())]
+    {
+        let text = std::fs::read_to_string(house.path(&path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        filters.bind(|| insta::assert_snapshot!(format!("{name}-{id}"), text));
+    }
 }
 
 fn says(text: &str, wanted: &[&str]) {
