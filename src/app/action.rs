@@ -127,7 +127,11 @@ fn current(store: &Store, picked: &Picked) -> Result<Incident, AppError> {
     fold(&store.load(&StreamId::incident(picked.brief.id))?)
 }
 
-fn find(incident: &Incident, n: u64) -> Result<&Action, AppError> {
+/// The action `n` of an incident.
+///
+/// # Errors
+/// There is none of that number.
+pub fn find(incident: &Incident, n: u64) -> Result<&Action, AppError> {
     let missing = || Refusal::NoSuch { number: incident.number, what: format!("action a{n}") };
     Ok(incident.action(n).ok_or_else(missing)?)
 }

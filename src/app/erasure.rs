@@ -219,16 +219,7 @@ fn checked(ctx: &Ctx, text: &str, armored: &str, approvers: &[String], asker: &s
                 "`{person}` signed, and is `{asker}`, who asked for it: another person has to allow it"
             )));
         }
-        let signed = Signed {
-            text: text.to_owned(),
-            signature: armored.trim().to_owned() + "\n",
-            key: key.fingerprint(),
-            public: key.line(),
-            principal,
-            persons: persons.into_iter().collect(),
-            signers: listed.hash,
-        };
-        let list = SignersChanged { hash: listed.hash, content: listed.text, principals: signing::principals(&ctx.config) };
+        let (signed, list) = listed.attest(&ctx.config, text, armored, &key, principal, persons);
         return Ok((person.clone(), signed, list));
     }
     Err(AppError::refused(format!("the key {} is not one of {}, who may allow it{why}", key.fingerprint(), approvers.join(", "))))

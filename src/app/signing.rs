@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::{AppError, Ctx, ErrorKind};
 use crate::config::Config;
+use crate::record::approval::Signed;
+use crate::record::event::SignersChanged;
 use crate::record::id::{Hash, unhex};
 use crate::sign::APPROVAL;
 use crate::sign::keygen::{Keygen, WITHIN};
@@ -26,6 +28,31 @@ pub struct Listed {
     pub hash: Hash,
     /// What it says.
     pub signers: Signers,
+}
+
+impl Listed {
+    /// What an event keeps of a signature that was checked against this list, and the list as an event of its own.
+    /// Whoever signed is called `principal` in it; `persons` are all ids that stand for them.
+    pub fn attest(
+        self,
+        config: &Config,
+        text: &str,
+        armored: &str,
+        key: &Key,
+        principal: String,
+        persons: BTreeSet<String>,
+    ) -> (Signed, SignersChanged) {
+        let signed = Signed {
+            text: text.to_owned(),
+            signature: armored.trim().to_owned() + "\n",
+            key: key.fingerprint(),
+            public: key.line(),
+            principal,
+            persons: persons.into_iter().collect(),
+            signers: self.hash,
+        };
+        (signed, SignersChanged { hash: self.hash, content: self.text, principals: principals(config) })
+    }
 }
 
 /// What signs.

@@ -3,7 +3,6 @@
 import json
 import time
 
-import boto3
 import requests
 
 REGION = "us-east-1"
@@ -106,13 +105,13 @@ PLAN = {
 }
 
 
-def plant(endpoint):
-    """Puts a state machine into moto with two executions that failed and three that wait; returns the client."""
+def plant(ask, endpoint):
+    """Puts a state machine into moto with two executions that failed and three that wait; returns the client.
+
+    `ask` makes a client of a service.
+    """
     # Without its interpreter, moto lets every execution succeed; it is asked for before the machine exists.
     requests.post(f"{endpoint}/moto-api/config", json={"stepfunctions": {"execute_state_machine": True}}, timeout=10).raise_for_status()
-    ask = lambda service: boto3.client(
-        service, region_name=REGION, endpoint_url=endpoint, aws_access_key_id="AKIATEST", aws_secret_access_key="test"
-    )
     role = ask("iam").create_role(RoleName="parcels", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
     sfn = ask("stepfunctions")
     sfn.create_state_machine(name="parcels", definition=json.dumps(PLAN), roleArn=role["Role"]["Arn"])

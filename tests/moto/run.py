@@ -165,11 +165,15 @@ def check(what, got, wanted):
     print(f"ok    {what}: {wanted!r}", flush=True)
 
 
-def plant(endpoint):
-    """Puts the stack into moto: three versions, an alias on the newest, and a log with errors of the last minutes."""
-    ask = lambda service: boto3.client(
+def clients(endpoint):
+    """What makes a client of a service of moto."""
+    return lambda service: boto3.client(
         service, region_name=REGION, endpoint_url=endpoint, aws_access_key_id="AKIATEST", aws_secret_access_key="test"
     )
+
+
+def plant(ask):
+    """Puts the stack into moto: three versions, an alias on the newest, and a log with errors of the last minutes."""
     trust = {"Version": "2012-10-17", "Statement": []}
     role = ask("iam").create_role(RoleName="shop", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     aws_lambda = ask("lambda")
@@ -325,8 +329,9 @@ def main():
     moto.start()
     host, port = moto.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    aws_lambda = plant(endpoint)
-    sfn = executions.plant(endpoint)
+    ask = clients(endpoint)
+    aws_lambda = plant(ask)
+    sfn = executions.plant(ask, endpoint)
     status = serve(aws_lambda)
     try:
         with tempfile.TemporaryDirectory(prefix="blotter-moto-") as name:

@@ -178,16 +178,8 @@ pub(super) fn attest(
         let path = signing::signers_path(ctx).map_or_else(String::new, |p| p.display().to_string());
         AppError::refused(e.to_string()).hint(format!("Whose key counts is written in `{path}`; it is changed by review, not here."))
     })?;
-    let signed = Signed {
-        text: text.to_owned(),
-        signature: armored.trim().to_owned() + "\n",
-        key: key.fingerprint(),
-        public: key.line(),
-        principal,
-        persons: signing::same_person(&ctx.config, &listed.signers, Some(&key), &read.approver).into_iter().collect(),
-        signers: listed.hash,
-    };
-    let list = SignersChanged { hash: listed.hash, content: listed.text, principals: signing::principals(&ctx.config) };
+    let persons = signing::same_person(&ctx.config, &listed.signers, Some(&key), &read.approver);
+    let (signed, list) = listed.attest(&ctx.config, text, armored, &key, principal, persons);
     Ok(Attested { text: read, signed, list })
 }
 

@@ -6,14 +6,14 @@ use serde_json::json;
 
 use super::{Which, finish, look, say_next};
 use crate::app::action::approval::{self, Granted, Wish};
-use crate::app::{AppError, Ctx};
+use crate::app::action::find;
+use crate::app::Ctx;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
 use crate::cli::plan;
 use crate::cli::ui::{Ui, plain};
 use crate::record::approval::ApprovalText;
-use crate::record::incident::decide::Refusal;
 use crate::sign::APPROVAL;
 
 /// Approve a proposed action, by signing exactly the text that is shown
@@ -72,9 +72,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         return granted(ui, ctx, &store, &done);
     }
     let v = look(ctx, &store, picked.brief.id)?;
-    let Some(seen) = v.incident.action(n) else {
-        return Err(AppError::from(Refusal::NoSuch { number: v.incident.number, what: format!("action a{n}") }).into());
-    };
+    let seen = find(&v.incident, n)?;
     // What is shown here is what is signed, whatever happens in between.
     let text = approval::request(ctx, &store, &picked, &Wish { n, comment: args.comment, ..Wish::default() })?;
     if !ui.json {

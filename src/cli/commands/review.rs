@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use super::approve::{agreed, shown};
 use super::{Which, finish, look, say_next};
-use crate::app::action::{approval, glass};
-use crate::app::{AppError, Ctx};
+use crate::app::action::{approval, find, glass};
+use crate::app::Ctx;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::plan;
 use crate::cli::ui::{Ui, plain};
-use crate::record::incident::decide::Refusal;
 
 /// Review an action that somebody executed without approval
 ///
@@ -42,9 +41,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     let mut store = ctx.append()?;
     let picked = args.which.pick_or(ui, &store, reference.incident)?;
     let v = look(ctx, &store, picked.brief.id)?;
-    let Some(seen) = v.incident.action(n) else {
-        return Err(AppError::from(Refusal::NoSuch { number: v.incident.number, what: format!("action a{n}") }).into());
-    };
+    let seen = find(&v.incident, n)?;
     let text = glass::request_review(ctx, &store, &picked, n, &args.comment)?;
     if !ui.json {
         ui.out(&plan::plan(ui, ctx, &v, seen))?;
