@@ -1,6 +1,6 @@
 //! How fast the record is kept, and how soon a page is answered, each as a ratio to a floor that was measured in
 //! the same minute. `cargo bench` prints one table and writes it as `target/bench/speed.json`; `cargo bench -- PART…`
-//! measures only some of it: `append`, `grow`, `open`, `triage`, `window`, `start`, `age`.
+//! measures only some of it, see [`PARTS`].
 #![expect(clippy::print_stdout, reason = "what it prints is all that it is for")]
 
 use std::collections::BTreeMap;
@@ -24,21 +24,42 @@ use uuid::Uuid;
 
 mod support;
 
-use support::{Done, Sample, Table, age, ledger, ms, process, syncs_per, time};
+use support::{Done, Sample, Table, age, bulk, crowd, ledger, ms, pasted, process, replay, syncs_per, time, whole};
 
 /// The slowest answer of the simulated stack; it makes every probe wait this long.
 const LATENCY: Duration = Duration::from_millis(200);
 
 type Part = fn(&mut Table, &Path) -> Done<()>;
 
+/// What can be measured, by name.
+const PARTS: [(&str, Part); 14] = [
+    ("append", appending),
+    ("grow", growing),
+    ("note", crowd::noting),
+    ("crowd", crowd::crowding),
+    ("replay", replay::replaying),
+    ("open", opening),
+    ("pasted", pasted::pasting),
+    ("triage", triaging),
+    ("window", windows),
+    ("start", starting),
+    ("redact", bulk::redacting),
+    ("attach", bulk::attaching),
+    ("verify", whole::verifying),
+    ("age", age::aging),
+];
+
 fn main() -> Done<()> {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1..).unwrap_or_default() {
         // Called by itself under `strace`.
         [what, n, path] if what == "append" => {
-            let mut store = Store::open(Path::new(path), Access::Append)?;
+            let path = Path::new(path);
+            let mut store = if path.exists() { Store::open(path, Access::Append)? } else { begin(path)? };
             return append_notes(&mut store, n.parse()?);
         }
+        // Called by itself, several times at once.
+        [what, n, path] if what == "member" => return crowd::member(n.parse()?, Path::new(path)),
         // For a look at the large ledger by hand.
         [what, incidents, events, path] if what == "generate" => {
             let now = blotter::app::Clock::system().now();
@@ -48,17 +69,12 @@ fn main() -> Done<()> {
     }
     let mut table = Table::default();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let parts: [(&str, Part); 7] = [
-        ("append", appending),
-        ("grow", growing),
-        ("open", opening),
-        ("triage", triaging),
-        ("window", windows),
-        ("start", starting),
-        ("age", age::aging),
-    ];
     let chosen: Vec<&String> = args.iter().skip(1).filter(|a| *a != "--bench").collect();
-    for (name, measure) in parts {
+    if let Some(other) = chosen.iter().find(|c| PARTS.iter().all(|(name, _)| *c != name)) {
+        let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+        return Err(format!("there is no part `{other}`; there are {}", names.join(", ")).into());
+    }
+    for (name, measure) in PARTS {
         if chosen.is_empty() || chosen.iter().any(|c| *c == name) {
             measure(&mut table, dir.path())?;
         }
@@ -278,7 +294,11 @@ fn stream() -> StreamId {
 
 /// A note whose payload is 400 bytes long.
 fn note() -> NewEvent {
-    event(stream(), NoteAdded { text: "n".repeat(297), section: None, occurred_at: None })
+    note_of("n".repeat(297))
+}
+
+fn note_of(text: String) -> NewEvent {
+    event(stream(), NoteAdded { text, section: None, occurred_at: None })
 }
 
 fn event(stream: StreamId, facts: impl Into<blotter::record::event::Facts>) -> NewEvent {

@@ -127,6 +127,11 @@ impl Redactor {
         self.0.rules.iter().map(|r| r.name.as_ref()).collect()
     }
 
+    /// The regular expressions of all rules, in order; the built-in ones want `(?-u)`.
+    pub fn patterns(&self) -> Vec<&str> {
+        self.0.rules.iter().map(|r| r.text.as_ref()).collect()
+    }
+
     /// Takes the secrets out of bytes that need not be UTF-8.
     pub fn redact_bytes<'a>(&self, text: &'a [u8], counts: &mut Counts) -> Cow<'a, [u8]> {
         let mut text = Cow::Borrowed(text);

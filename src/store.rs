@@ -226,7 +226,8 @@ impl Store {
             Ok(key) => store.key = Some(key),
             Err(why) => store.say(format!("the ledger has no key to sign with yet: {why}")),
         }
-        store.announce(&checkpoint);
+        let follows = store.follows_announced();
+        store.announce(&checkpoint, follows);
         Ok(store)
     }
 

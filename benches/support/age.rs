@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use blotter::app::Clock;
 use blotter::simulator::{self, Simulator, World, scenario};
 
-use super::{Done, Sample, Table, ledger, process};
+use super::{Done, Sample, Table, ledger, peak, process};
 
 /// Incidents and events of the small ledger and of the large one.
 const SIZES: [(u64, u64); 2] = [(10, 500), (10_000, 500_000)];
@@ -37,32 +37,17 @@ impl<'a> Place<'a> {
         words.iter().map(|w| number(w).map_or_else(|| w.clone(), |n| n.to_string())).collect()
     }
 
-    fn command(&self, program: &str, words: &[String]) -> Command {
-        let mut command = Command::new(program);
+    fn command(&self, words: &[String]) -> Command {
+        let mut command = Command::new(BLOTTER);
         command.env_clear().env("HOME", &self.dir).env("COLUMNS", "100").env("AWS_ENDPOINT_URL", self.aws).current_dir(&self.dir);
         command.env("AWS_ACCESS_KEY_ID", "AKIABENCH").env("AWS_SECRET_ACCESS_KEY", "bench");
-        if program != BLOTTER {
-            command.args(["-f", "%M", "-o"]).arg(self.dir.join("peak")).arg(BLOTTER);
-        }
         command.args(self.words(words)).args(["--store", "ledger.db"]);
         command
     }
 
     /// Seconds of the whole process.
     fn time(&self, words: &[String], codes: &[i32]) -> Done<f64> {
-        Ok(process(&mut self.command(BLOTTER, words), codes)?.0)
-    }
-
-    /// Its peak memory in MiB, by GNU `time`; `None` where there is none.
-    fn peak(&self, words: &[String]) -> Done<Option<f64>> {
-        match self.command("/usr/bin/time", words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status() {
-            Ok(_) => {
-                let text = fs::read_to_string(self.dir.join("peak"))?;
-                let kib = text.lines().last().and_then(|l| l.trim().parse::<f64>().ok());
-                Ok(Some(kib.ok_or("`time` says nothing of memory")? / 1024.0))
-            }
-            Err(_) => Ok(None),
-        }
+        Ok(process(&mut self.command(words), codes)?.0)
     }
 }
 
@@ -118,7 +103,7 @@ fn cases(api: &str) -> Vec<Case> {
 
 fn measure(table: &mut Table, places: &[Place<'_>; 2], case: &Case) -> Done<()> {
     let (mut small, mut large, mut ratio) = (Sample::default(), Sample::default(), Sample::default());
-    let (mut beyond, mut peak) = (Sample::default(), Sample::default());
+    let (mut beyond, mut most) = (Sample::default(), Sample::default());
     for round in 0..=case.rounds {
         let mut times = [0.0; 2];
         for (place, time) in places.iter().zip(&mut times) {
@@ -140,18 +125,18 @@ fn measure(table: &mut Table, places: &[Place<'_>; 2], case: &Case) -> Done<()> 
             if let Some(before) = &case.before {
                 place.time(before, &[0])?;
             }
-            *mib = place.peak(&case.words)?;
+            *mib = peak(&place.command(&case.words), &[0])?;
         }
         if let [Some(a), Some(b)] = peaks {
             beyond.add(b - a);
-            peak.add(b);
+            most.add(b);
         }
     }
     let name = case.name;
     table.sample(&format!("`{name}`, 10 incidents"), "ms", &small, None);
     table.sample(&format!("`{name}`, 10,000 incidents"), "ms", &large, None);
     table.sample(&format!("`{name}`, 10,000 incidents"), "x small", &ratio, case.must.map(|m| ("<=", m)));
-    table.sample(&format!("`{name}`, its peak memory"), "MiB", &peak, None);
+    table.sample(&format!("`{name}`, its peak memory"), "MiB", &most, None);
     table.sample(&format!("`{name}`, peak memory beyond the small one's"), "MiB", &beyond, case.must.map(|_| ("<=", 10.0)));
     Ok(())
 }

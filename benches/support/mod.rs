@@ -9,7 +9,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 pub(crate) mod age;
+pub(crate) mod bulk;
+pub(crate) mod crowd;
 pub(crate) mod ledger;
+pub(crate) mod pasted;
+pub(crate) mod replay;
+pub(crate) mod whole;
 
 pub(crate) type Done<T> = Result<T, Box<dyn Error>>;
 
@@ -72,7 +77,12 @@ impl Table {
 
     /// A line that was counted rather than timed.
     pub(crate) fn count(&mut self, name: &str, unit: &'static str, value: f64) {
-        self.0.push(Line { name: name.to_owned(), unit, median: value, spread: None, must: None });
+        self.limit(name, unit, value, None);
+    }
+
+    /// A line of one value that must reach something.
+    pub(crate) fn limit(&mut self, name: &str, unit: &'static str, value: f64, must: Option<(&'static str, f64)>) {
+        self.0.push(Line { name: name.to_owned(), unit, median: value, spread: None, must });
     }
 
     /// The table as text.
@@ -133,6 +143,46 @@ pub(crate) fn syncs_per(calls: u32, run: impl Fn(u32) -> Done<Command>) -> Done<
         counts.push(text.lines().filter(|l| l.contains("sync") && !l.contains("resumed")).count());
     }
     Ok(Some((counts[1] as f64 - counts[0] as f64) / f64::from(calls)))
+}
+
+/// Peak memory of a process in MiB, by GNU `time`; `None` where there is none. It must end with one of `codes`.
+///
+/// It gets the environment that was set for it and nothing else.
+pub(crate) fn peak(inner: &Command, codes: &[i32]) -> Done<Option<f64>> {
+    let report = tempfile::NamedTempFile::new()?;
+    let mut outer = Command::new("/usr/bin/time");
+    outer.args(["-f", "%M", "-o"]).arg(report.path()).arg(inner.get_program()).args(inner.get_args());
+    outer.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(dir) = inner.get_current_dir() {
+        outer.current_dir(dir);
+    }
+    match outer.stdin(Stdio::null()).output() {
+        Ok(output) if output.status.code().is_some_and(|c| codes.contains(&c)) => Ok(Some(peak_of(report.path())?)),
+        Ok(output) => Err(format!("{inner:?}: {}", String::from_utf8_lossy(&output.stderr)).into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What GNU `time` wrote to `report`, in MiB.
+pub(crate) fn peak_of(report: &Path) -> Done<f64> {
+    let text = fs::read_to_string(report)?;
+    let kib = text.lines().last().and_then(|l| l.trim().parse::<f64>().ok());
+    Ok(kib.ok_or("`time` says nothing of memory")? / 1024.0)
+}
+
+/// A Python with these packages, put into an environment of its own below the target folder.
+pub(crate) fn python(packages: &[&str]) -> Done<String> {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench-python");
+    let python = dir.join("bin/python");
+    if !python.exists() && !Command::new("python3").args(["-m", "venv"]).arg(&dir).status()?.success() {
+        return Err("`python3 -m venv` fails".into());
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
+    if !pip.status()?.success() {
+        return Err(format!("`pip install {}` fails", packages.join(" ")).into());
+    }
+    Ok(python.display().to_string())
 }
 
 /// A duration in milliseconds.

@@ -149,6 +149,7 @@ impl Store {
         let transaction = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
             .map_err(|e| StoreError::from(e).after(started.elapsed()))?;
         let newest = newest(&self.conn)?;
+        let follows = self.follows_announced();
         let mut tx = Tx { conn: &self.conn, ledger: &self.ledger, numbers: Cell::new(0) };
         let wanted = decide(&mut tx).map_err(AppendError::Refused)?;
         let (held, mut signer) = (self.key.take(), None);
@@ -177,7 +178,7 @@ impl Store {
                 };
                 if let Some(checkpoint) = checkpoint {
                     self.unnamed_blobs = None;
-                    self.announce(&checkpoint);
+                    self.announce(&checkpoint, follows);
                     unsigned.into_iter().for_each(|why| self.say(why));
                     let went_back = newest.zip(events.first()).and_then(|(at, e)| clock_went_back(at, e.header.at));
                     went_back.into_iter().for_each(|told| self.say(told));
@@ -226,12 +227,11 @@ impl Store {
     }
 }
 
-/// When the newest event of the ledger was recorded.
+/// When the newest event of the ledger was recorded. That one cannot be read is `verify`'s business.
 fn newest(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    let header =
-        conn.prepare_cached("SELECT header FROM event ORDER BY pos DESC LIMIT 1")?.query_row([], |r| r.get::<_, String>(0)).optional()?;
-    // One that cannot be read is `verify`'s business.
-    Ok(header.and_then(|h| Header::from_bytes(&h).ok()).map(|h| h.at))
+    let at = "SELECT CASE WHEN json_valid(header) THEN header ->> '$.at' END FROM event ORDER BY pos DESC LIMIT 1";
+    let at: Option<Option<String>> = conn.prepare_cached(at)?.query_row([], |r| r.get(0)).optional()?;
+    Ok(at.flatten().and_then(|text| text.parse().ok()))
 }
 
 /// What to say when an event is recorded with an earlier time than the one before it; the order of the record holds.

@@ -1,8 +1,8 @@
 //! The log as a whole: its right-hand edge, its checkpoints, and the small file that remembers the newest.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
@@ -11,6 +11,9 @@ use super::key::Key;
 use super::{Store, key, open, unique};
 use crate::record::chain::{Checkpoint, Tree};
 use crate::record::id::{Hash, StreamId};
+
+/// So many bytes a disk writes whole or not at all.
+const SECTOR: usize = 512;
 
 /// A checkpoint with the signature of the ledger's key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -148,15 +151,31 @@ impl Store {
     /// Remembers the newest checkpoint beside the store, so that a cut-off tail is noticed.
     ///
     /// Not flushed: an older one is still true. A failure is only noted, since the events are safe. One that does not
-    /// belong to this log is left alone, or the first append after an older copy was restored would silence the alarm.
-    pub(super) fn announce(&mut self, checkpoint: &Signed) {
-        if !self.follows_announced() {
+    /// belong to this log (`follows` is false) is left alone, or the first append after an older copy was restored would
+    /// silence the alarm.
+    pub(super) fn announce(&mut self, checkpoint: &Signed, follows: bool) {
+        if !follows {
             let file = open::beside(&self.path, ".checkpoint");
             self.say(format!(
                 "recorded, but `{}` saw other events than this ledger has: was an older copy restored? `blotter verify` says more; delete that file once you know",
                 file.display()
             ));
             return;
+        }
+        if let Err(e) = self.write_announced(checkpoint.text().as_bytes()) {
+            self.say(format!("recorded, but the checkpoint beside the ledger is out of date: {e}"));
+        }
+    }
+
+    /// Writes over the file in one go where it has the length already: less than a sector, of which a disk keeps the old bytes
+    /// or the new ones, never some of each. A new name for each append would cost half as much as the append.
+    fn write_announced(&self, text: &[u8]) -> io::Result<()> {
+        let file = open::beside(&self.path, ".checkpoint");
+        if text.len() <= SECTOR
+            && let Ok(there) = fs::OpenOptions::new().write(true).open(&file)
+            && there.metadata()?.len() == text.len() as u64
+        {
+            return there.write_all_at(text, 0);
         }
         let draft = open::beside(&self.path, &format!(".checkpoint-{}", unique()));
         let written = fs::OpenOptions::new()
@@ -165,23 +184,35 @@ impl Store {
             .truncate(true)
             .mode(0o600)
             .open(&draft)
-            .and_then(|mut file| file.write_all(checkpoint.text().as_bytes()))
-            .and_then(|()| fs::rename(&draft, open::beside(&self.path, ".checkpoint")));
-        if let Err(e) = written {
+            .and_then(|mut draft| draft.write_all(text))
+            .and_then(|()| fs::rename(&draft, file));
+        written.inspect_err(|_| {
             let _ = fs::remove_file(&draft);
-            self.say(format!("recorded, but the checkpoint beside the ledger is out of date: {e}"));
-        }
+        })
     }
 
     /// What the small file beside the store remembers, if it is there.
     ///
-    /// It is not flushed, so a power cut may leave its name without its bytes: that remembers nothing.
+    /// It is not flushed, so a power cut may leave its name without its bytes: that remembers nothing. Somebody may be
+    /// writing over it: what two looks agree on is whole.
     pub(super) fn announced(&self) -> Option<Vec<u8>> {
-        fs::read(open::beside(&self.path, ".checkpoint")).ok().filter(|bytes| bytes.iter().any(|b| *b != 0))
+        let file = fs::File::open(open::beside(&self.path, ".checkpoint")).ok()?;
+        let look = || {
+            let mut bytes = vec![0; 4 * SECTOR];
+            file.read_at(&mut bytes, 0).ok().map(|n| bytes[..n].to_vec())
+        };
+        let mut bytes = look()?;
+        for _ in 0..10 {
+            let before = std::mem::replace(&mut bytes, look()?);
+            if before == bytes {
+                break;
+            }
+        }
+        Some(bytes).filter(|bytes| bytes.iter().any(|b| *b != 0))
     }
 
     /// True when the checkpoint beside the store, if there is one, is one of this log.
-    fn follows_announced(&self) -> bool {
+    pub(super) fn follows_announced(&self) -> bool {
         let Some(bytes) = self.announced() else { return true };
         let parsed = String::from_utf8(bytes).ok().and_then(|text| Signed::parse(&self.ledger.id, &text));
         parsed.is_some_and(|Signed { checkpoint: a, .. }| {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StoreError;
 use super::projection::{Projector, blob, observation};
-use super::{Store, read, search};
+use super::{Store, read};
 use crate::record::brief::Brief;
 pub(super) use crate::record::erasure::ERASABLE;
 use crate::record::event::{Event, Facts, PayloadErased};
@@ -43,7 +43,7 @@ pub(super) fn apply(conn: &Connection, projector: &mut Projector<'_>, erased: &P
         conn.execute("DELETE FROM blob_chunk WHERE salt = ?1", [salt])?;
         conn.execute("DELETE FROM blob_use WHERE hash = ?1 AND pos = ?2", params![digest.0, pos])?;
     }
-    search::remove(conn, pos)?;
+    projector.forget(pos.cast_unsigned())?;
     conn.execute("DELETE FROM payload WHERE pos = ?1", [pos])?;
     refold(conn, projector, erased)
 }

@@ -11,13 +11,14 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use rusqlite::Connection;
+use ed25519_dalek::{Signer as _, SigningKey};
+use rusqlite::{Connection, OptionalExtension as _};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
-use ssh_key::{HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
+use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, Signature, SshSig};
 
 use super::error::StoreError;
-use super::{Store, Tx, open, read, unique};
-use crate::record::event::{Facts, LedgerKeyAdded};
+use super::{Store, Tx, open, unique};
+use crate::record::event::LedgerKeyAdded;
 
 /// What a checkpoint's signature is for; a signature for anything else is none.
 pub(super) const NAMESPACE: &str = "checkpoint@blotter";
@@ -27,35 +28,41 @@ const LONGEST: u64 = 16 * 1024;
 
 /// The private key.
 pub(super) struct Key {
-    private: PrivateKey,
-    public: String,
+    signing: SigningKey,
+    public: PublicKey,
+    text: String,
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("private", &"***").field("public", &self.public).finish()
+        f.debug_struct("Key").field("signing", &"***").field("public", &self.text).finish()
     }
 }
 
 impl Key {
-    fn new(private: PrivateKey) -> Result<Self, String> {
-        match private.key_data() {
-            KeypairData::Ed25519(_) => {}
+    fn new(private: &PrivateKey) -> Result<Self, String> {
+        let pair = match private.key_data() {
+            KeypairData::Ed25519(pair) => pair,
             KeypairData::Encrypted(_) => return Err("it has a passphrase, and nobody is asked for one here".to_owned()),
             _ => return Err("it is not an Ed25519 key".to_owned()),
-        }
-        let public = PublicKey::new(private.public_key().key_data().clone(), "").to_openssh().map_err(|e| e.to_string())?;
-        Ok(Self { private, public })
+        };
+        let signing = SigningKey::try_from(pair).map_err(|e| e.to_string())?;
+        let public = PublicKey::new(private.public_key().key_data().clone(), "");
+        let text = public.to_openssh().map_err(|e| e.to_string())?;
+        Ok(Self { signing, public, text })
     }
 
     /// `ssh-ed25519 AAAA…`, as events name it.
     pub(super) fn public(&self) -> &str {
-        &self.public
+        &self.text
     }
 
     /// The armoured signature over `text`; `None` when the key cannot sign, which leaves the text unsigned.
     pub(super) fn sign(&self, text: &str) -> Option<String> {
-        let signed = self.private.sign(NAMESPACE, HashAlg::Sha512, text.as_bytes());
+        // As `ssh_key` does it, but for the public key, which it would work out anew each time.
+        let data = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, text.as_bytes()).ok()?;
+        let signature = Signature::new(Algorithm::Ed25519, self.signing.sign(&data).to_bytes()).ok()?;
+        let signed = SshSig::new(self.public.key_data().clone(), NAMESPACE, HashAlg::Sha512, signature);
         signed.and_then(|s| s.to_pem(LineEnding::LF)).ok()
     }
 }
@@ -96,7 +103,7 @@ pub(super) fn load(path: &Path) -> Result<Option<Key>, String> {
     }
     let text = fs::read(path).map_err(|e| e.to_string())?;
     let private = PrivateKey::from_openssh(text).map_err(|e| format!("it is not a key in OpenSSH's format: {e}"))?;
-    Key::new(private).map(Some)
+    Key::new(&private).map(Some)
 }
 
 /// The key at `path`, made (0600, flushed) when there is none. Two that make it at once get the same one.
@@ -120,7 +127,7 @@ pub(super) fn load_or_make(path: &Path) -> Result<Key, String> {
             Ok(()) => Ok(true),
         });
     match placed {
-        Ok(true) => Key::new(private),
+        Ok(true) => Key::new(&private),
         // Somebody was faster, or the disk failed us: nothing of ours stays behind.
         other => {
             let _ = fs::remove_file(&draft);
@@ -130,19 +137,13 @@ pub(super) fn load_or_make(path: &Path) -> Result<Key, String> {
     }
 }
 
-/// The newest key that the ledger names.
+/// The newest key that the ledger names. That the event which names it cannot be read is `verify`'s business.
 pub(super) fn named(conn: &Connection) -> Result<Option<String>, StoreError> {
     let mut query = conn.prepare_cached(
-        "SELECT e.header, p.body FROM event e LEFT JOIN payload p ON p.pos = e.pos
+        "SELECT CASE WHEN json_valid(p.body) THEN p.body ->> '$.data.key' END FROM event e LEFT JOIN payload p ON p.pos = e.pos
          WHERE e.stream = 'ledger' AND e.type IN ('ledger.created', 'ledger.key_added') ORDER BY e.seq DESC LIMIT 1",
     )?;
-    let mut rows = query.query([])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(match read::event(row)?.facts {
-        Facts::LedgerCreated(x) => x.key,
-        Facts::LedgerKeyAdded(x) => Some(x.key),
-        _ => None,
-    })
+    Ok(query.query_row([], |r| r.get(0)).optional()?.flatten())
 }
 
 /// What the next checkpoint is signed with.
@@ -167,17 +168,17 @@ pub(super) fn signer(conn: &Connection, store: &Path, held: Option<Key>, introdu
     let Some(public) = public else {
         return Ok(match load_or_make(&path) {
             Ok(key) => {
-                let added = LedgerKeyAdded { key: key.public.clone(), replaces: None, unsigned_from: None, reason: None };
+                let added = LedgerKeyAdded { key: key.text.clone(), replaces: None, unsigned_from: None, reason: None };
                 Signer::Fresh(key, added)
             }
             Err(why) => Signer::Nobody(unsigned(format!("no key can be made at `{}`: {why}", path.display()))),
         });
     };
-    if let Some(key) = held.filter(|k| k.public == public) {
+    if let Some(key) = held.filter(|k| k.text == public) {
         return Ok(Signer::Named(key));
     }
     let why = match load(&path) {
-        Ok(Some(key)) if key.public == public => return Ok(Signer::Named(key)),
+        Ok(Some(key)) if key.text == public => return Ok(Signer::Named(key)),
         Ok(Some(_)) => format!("`{}` is not the key that this ledger names", path.display()),
         Ok(None) => format!("the ledger's key is not at `{}`", path.display()),
         Err(why) => format!("the ledger's key `{}` cannot be used: {why}", path.display()),
@@ -203,7 +204,7 @@ impl Store {
             Err(e) => return Err(StoreError::io(format!("cannot move `{}` away", path.display()))(e)),
         }
         let what = || format!("cannot make a key at `{}`", path.display());
-        load_or_make(&path).map(|k| k.public).map_err(|why| StoreError::Io { what: what(), source: io::Error::other(why) })
+        load_or_make(&path).map(|k| k.text).map_err(|why| StoreError::Io { what: what(), source: io::Error::other(why) })
     }
 }
 

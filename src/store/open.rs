@@ -62,9 +62,6 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
     if format < schema::FORMAT {
         let _one_at_a_time = super::lock::exclusive(&beside(path, ".migrate"))?;
         schema::migrate(&mut conn)?;
-        if format < 2 {
-            super::search::fill(&conn)?;
-        }
         if format < 3 {
             super::projection::renew_glance(&conn)?;
         }
@@ -201,6 +198,8 @@ fn configure(conn: &Connection, settings: &Settings) -> Result<(), StoreError> {
         (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, true),
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        // Or every query of the events is planned anew for each value, in case one is what the partial index is for.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
         // A checkpoint on every close would cost every command two more flushes.
         (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
     ] {

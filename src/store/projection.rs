@@ -31,9 +31,10 @@ pub(super) fn blob(facts: &Facts) -> Option<&BlobRef> {
     }
 }
 
-/// Moves what is derived on by one event after another; briefs are written once, at the end.
+/// Moves what is derived on by one event after another; briefs and words are written at the end.
 pub(super) struct Projector<'c> {
     conn: &'c Connection,
+    words: search::Waiting<'c>,
     briefs: HashMap<IncidentId, Held>,
 }
 
@@ -45,7 +46,7 @@ struct Held {
 
 impl<'c> Projector<'c> {
     pub(super) fn new(conn: &'c Connection) -> Self {
-        Self { conn, briefs: HashMap::new() }
+        Self { conn, words: search::Waiting::new(conn), briefs: HashMap::new() }
     }
 
     /// Takes in the event at `pos`.
@@ -62,7 +63,18 @@ impl<'c> Projector<'c> {
             self.keep_readings(pos, observation)?;
         }
         deploy::apply(self.conn, event)?;
-        search::index(self.conn, pos, event)
+        self.words.add(pos, event)
+    }
+
+    /// Puts all words into the index when it is done, however few.
+    fn hurry(mut self) -> Self {
+        self.words.hurry();
+        self
+    }
+
+    /// Takes the words of the event at `pos` out.
+    pub(super) fn forget(&mut self, pos: u64) -> Result<(), StoreError> {
+        self.words.remove(pos)
     }
 
     fn move_brief(&mut self, id: IncidentId, event: &Event) -> Result<(), StoreError> {
@@ -116,8 +128,9 @@ impl<'c> Projector<'c> {
         Ok(self.conn.last_insert_rowid())
     }
 
-    /// Writes the briefs.
+    /// Writes the briefs, and the words where there are enough of them.
     pub(super) fn flush(self) -> Result<(), StoreError> {
+        self.words.flush()?;
         let mut held: Vec<Held> = self.briefs.into_values().collect();
         held.sort_by_key(|h| h.brief.number);
         for Held { brief, row } in held {
@@ -208,7 +221,7 @@ impl Store {
 }
 
 fn replay(conn: &Connection) -> Result<(), StoreError> {
-    let mut projector = Projector::new(conn);
+    let mut projector = Projector::new(conn).hurry();
     let mut tree = Tree::new();
     let mut query = conn.prepare("SELECT e.header, p.body FROM event e LEFT JOIN payload p ON p.pos = e.pos ORDER BY e.pos")?;
     let mut rows = query.query([])?;

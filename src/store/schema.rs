@@ -12,7 +12,7 @@ mod embedded {
 pub(super) const APPLICATION: i64 = 0x626C_6F74;
 
 /// The newest format that this build writes.
-pub(super) const FORMAT: i64 = 3;
+pub(super) const FORMAT: i64 = 4;
 
 /// Brings the file to [`FORMAT`].
 ///

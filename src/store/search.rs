@@ -1,7 +1,8 @@
 //! Full text: what people wrote and what probes saw, found by its words.
 //!
-//! Written by code in the transaction of the event, so that an erasure can take it out again; derived, so that
-//! it can be dropped and made anew.
+//! Written by code, so that an erasure can take it out again; derived, so that it can be dropped and made anew. To put a few
+//! words into the index costs more than to record them, so small events wait until there are some of them, and whoever
+//! searches looks through those that wait as well.
 
 use std::io::Read as _;
 
@@ -46,39 +47,99 @@ pub struct Found {
 const TABLE: &str = "CREATE VIRTUAL TABLE search USING fts5 (body, tokenize = 'unicode61 remove_diacritics 2');
 INSERT INTO search (search, rank) VALUES ('secure-delete', 1);";
 
-/// Takes in the event at `pos`.
-pub(super) fn index(conn: &Connection, pos: u64, event: &Event) -> Result<(), StoreError> {
-    if let Some(body) = body(conn, &event.header.stream, &event.facts)? {
-        conn.prepare_cached("INSERT INTO search (rowid, body) VALUES (?1, ?2)")?.execute(params![pos.cast_signed(), body])?;
-    }
-    Ok(())
+/// So many events may wait for the index.
+const WAITING: u64 = 64;
+
+/// So many texts are held at most before they are put into the index.
+const HELD: usize = 512;
+
+/// The words of new events, until they are put into the index.
+pub(super) struct Waiting<'c> {
+    conn: &'c Connection,
+    texts: Vec<(u64, String)>,
+    /// The first and the newest event that was added.
+    span: Option<(u64, u64)>,
+    /// There is more to read in them than whoever searches should have to.
+    at_once: bool,
 }
 
-/// Takes the event at `pos` out.
-pub(super) fn remove(conn: &Connection, pos: i64) -> Result<(), StoreError> {
-    conn.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([pos])?;
+impl<'c> Waiting<'c> {
+    pub(super) fn new(conn: &'c Connection) -> Self {
+        Self { conn, texts: Vec::new(), span: None, at_once: false }
+    }
+
+    /// Adds the event at `pos`, the next one.
+    pub(super) fn add(&mut self, pos: u64, event: &Event) -> Result<(), StoreError> {
+        self.texts.extend(body(self.conn, &event.header.stream, &event.facts)?.map(|text| (pos, text)));
+        self.span = Some((self.span.map_or(pos, |(first, _)| first), pos));
+        self.at_once |= projection::blob(&event.facts).is_some();
+        if self.texts.len() >= HELD { self.put_in() } else { Ok(()) }
+    }
+
+    /// Lets none of them wait.
+    pub(super) fn hurry(&mut self) {
+        self.at_once = true;
+    }
+
+    /// Takes the event at `pos` out, wherever it is.
+    pub(super) fn remove(&mut self, pos: u64) -> Result<(), StoreError> {
+        self.texts.retain(|(at, _)| *at != pos);
+        self.conn.prepare_cached("DELETE FROM search WHERE rowid = ?1")?.execute([pos.cast_signed()])?;
+        Ok(())
+    }
+
+    /// Puts what waits into the index, if it is enough.
+    pub(super) fn flush(mut self) -> Result<(), StoreError> {
+        match self.span {
+            Some((_, last)) if self.at_once || last.saturating_sub(up_to(self.conn)?) >= WAITING => self.put_in(),
+            _ => Ok(()),
+        }
+    }
+
+    fn put_in(&mut self) -> Result<(), StoreError> {
+        let Some((first, last)) = self.span.take() else { return Ok(()) };
+        let mut insert = self.conn.prepare_cached("INSERT INTO search (rowid, body) VALUES (?1, ?2)")?;
+        each_after(self.conn, up_to(self.conn)?, first, &mut |pos, text| {
+            insert.execute(params![pos.cast_signed(), text])?;
+            Ok(())
+        })?;
+        for (pos, text) in self.texts.drain(..) {
+            insert.execute(params![pos.cast_signed(), text])?;
+        }
+        self.conn.prepare_cached("UPDATE indexed SET pos = ?1")?.execute([last.cast_signed()])?;
+        Ok(())
+    }
+}
+
+/// The position up to which the index goes.
+pub(super) fn up_to(conn: &Connection) -> Result<u64, StoreError> {
+    let pos: Option<i64> = conn.prepare_cached("SELECT pos FROM indexed")?.query_row([], |r| r.get(0)).optional()?;
+    pos.map(i64::cast_unsigned).ok_or_else(|| StoreError::Corrupt("nothing says how far the index of words goes".to_owned()))
+}
+
+/// Hands over the words of the events after `from` and before `to`. What cannot be read has none: that is for
+/// [`Store::verify`] to say.
+fn each_after(conn: &Connection, from: u64, to: u64, take: &mut dyn FnMut(u64, &str) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    if from + 1 >= to {
+        return Ok(());
+    }
+    let mut query = conn.prepare_cached(
+        "SELECT e.header, p.body, e.pos FROM event e LEFT JOIN payload p ON p.pos = e.pos WHERE e.pos > ?1 AND e.pos < ?2 ORDER BY e.pos",
+    )?;
+    let mut rows = query.query([from.cast_signed(), to.cast_signed()])?;
+    while let Some(row) = rows.next()? {
+        if let Ok(event) = read::event(row)
+            && let Some(text) = body(conn, &event.header.stream, &event.facts)?
+        {
+            take(row.get::<_, i64>(2)?.cast_unsigned(), &text)?;
+        }
+    }
     Ok(())
 }
 
 /// Makes the table anew, empty.
 pub(super) fn clear(conn: &Connection) -> Result<(), StoreError> {
-    Ok(conn.execute_batch(&format!("DROP TABLE search;\n{TABLE}"))?)
-}
-
-/// Takes in every event of a ledger that had no index; within one transaction.
-pub(super) fn fill(conn: &Connection) -> Result<(), StoreError> {
-    let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
-    let mut query = conn.prepare("SELECT e.header, p.body, e.pos FROM event e LEFT JOIN payload p ON p.pos = e.pos ORDER BY e.pos")?;
-    let mut rows = query.query([])?;
-    while let Some(row) = rows.next()? {
-        // What cannot be read has no words; the tail is checked before anything is recorded.
-        if let Ok(event) = read::event(row) {
-            index(conn, row.get::<_, i64>(2)?.cast_unsigned(), &event)?;
-        }
-    }
-    drop(rows);
-    drop(query);
-    Ok(transaction.commit()?)
+    Ok(conn.execute_batch(&format!("DROP TABLE search;\n{TABLE}\nINSERT OR REPLACE INTO indexed (one, pos) VALUES (1, 0);"))?)
 }
 
 /// What is indexed of an event; `None` when it has no words of its own.
@@ -155,19 +216,52 @@ impl Store {
         wanted: &mut dyn FnMut(IncidentId, &Header, &Actor) -> Result<bool, StoreError>,
     ) -> Result<Vec<Found>, StoreError> {
         let Some(matching) = query(text) else { return Ok(Vec::new()) };
-        let mut query = self.conn.prepare_cached(
-            "SELECT e.header, p.body, e.pos FROM search s JOIN event e ON e.pos = s.rowid LEFT JOIN payload p ON p.pos = e.pos
-             WHERE s.search MATCH ?1 ORDER BY s.rowid DESC",
-        )?;
-        let mut snippet =
-            self.conn.prepare_cached("SELECT snippet(search, 0, ?1, ?2, '…', 14) FROM search WHERE search MATCH ?3 AND rowid = ?4")?;
-        let (before, after) = (MARKS.0.to_string(), MARKS.1.to_string());
-        let mut rows = query.query([&matching])?;
+        // All from one moment: somebody may be appending.
+        let _snapshot = Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            if found.len() >= limit {
-                break;
-            }
+        if schema::marks(&self.conn)?.1 >= 4 {
+            let waiting = self.waiting()?;
+            self.look(&waiting, &matching, limit, &mut found, wanted)?;
+        }
+        self.look(&self.conn, &matching, limit, &mut found, wanted)?;
+        Ok(found)
+    }
+
+    /// An index over those events that wait to be put into the ledger's.
+    fn waiting(&self) -> Result<Connection, StoreError> {
+        let waiting = Connection::open_in_memory()?;
+        waiting.execute_batch(TABLE)?;
+        let mut insert = waiting.prepare("INSERT INTO search (rowid, body) VALUES (?1, ?2)")?;
+        each_after(&self.conn, up_to(&self.conn)?, i64::MAX.cast_unsigned(), &mut |pos, text| {
+            insert.execute(params![pos.cast_signed(), text])?;
+            Ok(())
+        })?;
+        drop(insert);
+        Ok(waiting)
+    }
+
+    /// Finds what `index` has that matches, newest first, until there are `limit` in all.
+    fn look(
+        &self,
+        index: &Connection,
+        matching: &str,
+        limit: usize,
+        found: &mut Vec<Found>,
+        wanted: &mut dyn FnMut(IncidentId, &Header, &Actor) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut matches = index.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid DESC")?;
+        let mut snippet =
+            index.prepare_cached("SELECT snippet(search, 0, ?1, ?2, '…', 14) FROM search WHERE search MATCH ?3 AND rowid = ?4")?;
+        let mut query =
+            self.conn.prepare_cached("SELECT e.header, p.body FROM event e LEFT JOIN payload p ON p.pos = e.pos WHERE e.pos = ?1")?;
+        let (before, after) = (MARKS.0.to_string(), MARKS.1.to_string());
+        let mut positions = matches.query([matching])?;
+        while found.len() < limit
+            && let Some(position) = positions.next()?
+        {
+            let pos: i64 = position.get(0)?;
+            let mut rows = query.query([pos])?;
+            let Some(row) = rows.next()? else { continue };
             let header = row.get_ref(0)?.as_str().map_err(|e| StoreError::Corrupt(e.to_string()))?;
             let header = Header::from_bytes(header).map_err(|e| StoreError::Corrupt(format!("an event is not readable: {e}")))?;
             let Some(incident) = header.stream.as_incident() else { continue };
@@ -176,7 +270,6 @@ impl Store {
                 continue;
             }
             let event = read::event(row)?;
-            let pos: i64 = row.get(2)?;
             let snippet: Option<String> = snippet.query_row(params![before, after, matching, pos], |r| r.get(0)).optional()?;
             found.push(Found {
                 incident,
@@ -188,7 +281,7 @@ impl Store {
                 is_cut: projection::blob(&event.facts).is_some_and(|b| b.size > INDEXED),
             });
         }
-        Ok(found)
+        Ok(())
     }
 }
 

@@ -196,16 +196,19 @@ static int sync_file(const char *call, int (*real)(int), int fd) {
 int fsync(int fd) { return sync_file("fsync", REAL(fsync), fd); }
 int fdatasync(int fd) { return sync_file("fdatasync", REAL(fdatasync), fd); }
 
+/* A disk takes so much whole or not at all. */
+enum { SECTOR = 512 };
+
 /* How much of `size` may be written; -1 with errno when nothing may. */
 static ssize_t allowed(const char *call, const char *path, size_t size, long *n) {
     if (strike(call, path, n)) return -1;
     if (!path) return (ssize_t)size;
-    if (*n == kill_at && kill_how && !strcmp(kill_how, "half")) return (ssize_t)(size / 2);
+    if (*n == kill_at && kill_how && !strcmp(kill_how, "half")) return (ssize_t)(size > SECTOR ? size / 2 : 0);
     if (room < 0) return (ssize_t)size;
     long left = room - atomic_fetch_add(&written, (long)size);
     if (left >= (long)size) return (ssize_t)size;
     note("full", call, path);
-    if (left > 0) return left;
+    if (left > 0 && size > SECTOR) return left;
     errno = ENOSPC;
     return -1;
 }

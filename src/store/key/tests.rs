@@ -46,7 +46,8 @@ fn a_signature_is_good_for_one_text_one_key_and_one_purpose() {
     let text = "blotter/7f\n1\nAAAA\n";
     let signature = key.sign(text).unwrap();
     assert_eq!(check(key.public(), text, &signature), Ok(()));
-    let git = key.private.sign("git", HashAlg::Sha512, text.as_bytes()).unwrap().to_pem(LineEnding::LF).unwrap();
+    let pair = KeypairData::Ed25519(Ed25519Keypair::from(key.signing.clone()));
+    let git = PrivateKey::new(pair, "").unwrap().sign("git", HashAlg::Sha512, text.as_bytes()).unwrap().to_pem(LineEnding::LF).unwrap();
     for (public, text, signature, why) in [
         (key.public(), "blotter/7f\n2\nAAAA\n", signature.clone(), "does not belong to this text"),
         (other.public(), text, signature.clone(), "by another key"),

@@ -81,7 +81,8 @@ fn a_search_finds_what_holds_every_word() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         WORDS[usize::try_from(state >> 33).unwrap() % WORDS.len()]
     };
-    for _ in 0..40 {
+    // More than may wait.
+    for _ in 0..100 {
         let text = [next(), next(), next()].join(" ");
         texts.push((l.add(note(&text)).header.seq, text));
     }
@@ -190,10 +191,14 @@ fn the_index_is_checked_and_made_anew() {
     let mut l = Ledger::new();
     l.add(note("the proxy was restarted"));
     l.add(note("proxy.log"));
+    l.store.rebuild().unwrap();
     for damage in [
         "DELETE FROM search WHERE rowid = 3",
         "UPDATE search SET body = 'other' WHERE rowid = 3",
         "INSERT INTO search (rowid, body) VALUES (99, 'x')",
+        "UPDATE indexed SET pos = 2",
+        "UPDATE indexed SET pos = 99",
+        "DELETE FROM indexed",
     ] {
         l.store.conn.execute_batch(damage).unwrap();
         assert!(l.problems().iter().any(|p| p.starts_with("projection: ") && p.contains("index")), "{damage}: {:?}", l.problems());
@@ -204,12 +209,36 @@ fn the_index_is_checked_and_made_anew() {
 }
 
 #[test]
+fn small_events_wait_for_the_index_and_are_found_all_the_same() {
+    let mut l = Ledger::new();
+    let indexed = |l: &Ledger| {
+        l.store.conn.query_row("SELECT (SELECT pos FROM indexed), count(*) FROM search", [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap()
+    };
+    let mut said: Vec<u64> = (0..61).map(|n| l.add(note(&format!("proxy {n}"))).header.seq).collect();
+    assert_eq!(indexed(&l), (0, 0), "63 events wait");
+    said.push(l.add(note("proxy 61")).header.seq);
+    assert_eq!(indexed(&l), (64, 63));
+    let waits = l.add(note("proxy that waits"));
+    said.push(waits.header.seq);
+    assert_eq!(indexed(&l), (64, 63));
+    said.reverse();
+    assert_eq!(l.find("proxy"), said, "newest first, those that wait before the others");
+    assert_eq!(l.store.search("proxy", 2, &mut |_, _, _| Ok(true)).unwrap().len(), 2);
+    assert_eq!(l.problems(), [] as [String; 0]);
+    l.reopen();
+    l.answer(b"an answer does not wait");
+    assert_eq!(indexed(&l), (66, 65));
+    assert_eq!((l.find("proxy"), l.find("answer")), (said, vec![65]));
+    assert_eq!(l.problems(), [] as [String; 0]);
+}
+
+#[test]
 fn a_ledger_from_before_the_index_gets_one_when_it_is_opened_for_recording() {
     let mut l = Ledger::new();
     l.add(note("the proxy was restarted"));
     l.store
         .conn
-        .execute_batch("DROP TABLE search; DROP INDEX incident_due; DROP TABLE deploy; DELETE FROM refinery_schema_history WHERE version >= 2; PRAGMA user_version = 1")
+        .execute_batch("DROP TABLE search; DROP TABLE indexed; DROP INDEX incident_due; DROP TABLE deploy; DELETE FROM refinery_schema_history WHERE version >= 2; PRAGMA user_version = 1")
         .unwrap();
     let reading = Store::open(l.store.path(), Access::Read).unwrap();
     assert!(!reading.has_search().unwrap());

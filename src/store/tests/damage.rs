@@ -296,7 +296,7 @@ fn a_whole_missing_incident_is_noticed() {
     place.tamper(
         "UPDATE event SET pos = pos - 2 WHERE pos > 7; UPDATE payload SET pos = pos - 2 WHERE pos > 7;
          UPDATE blob_use SET pos = pos - 2 WHERE pos > 7; UPDATE reading SET pos = pos - 2 WHERE pos > 7;
-         UPDATE search SET rowid = rowid - 2 WHERE rowid > 7;",
+         UPDATE search SET rowid = rowid - 2 WHERE rowid > 7; UPDATE indexed SET pos = pos - 2;",
     );
     assert!(place.verify().problems.iter().any(|p| p.kind == "checkpoint"));
     conceal(&place);
