@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bad_input;
+mod bad_peers;
 mod dependencies;
 mod drills;
 mod erasing;
