@@ -10,6 +10,7 @@ mod harness;
 mod help;
 mod iam;
 mod layering;
+mod old_ledgers;
 mod page_time;
 mod reading;
 mod readme;
