@@ -149,6 +149,29 @@ fn what_is_missing_or_of_another_type_is_unknown() {
 }
 
 #[test]
+fn lists_and_objects_are_equal_when_all_that_is_in_them_is() {
+    let r = json!({"codes": [200, 404], "nested": [[1], [2]], "tags": {"a": 1, "b": [2]}});
+    let cases = [
+        ("codes == [200.0, 404]", Met),
+        ("codes == [200, 405]", Unmet),
+        ("codes == [404, 200]", Unmet),
+        ("codes == [200]", Unmet),
+        ("codes == [200, 404, 500]", Unmet),
+        ("nested contains [2.0]", Met),
+        ("nested contains [3]", Unmet),
+        ("nested contains []", Unmet),
+        (r#"tags == {"b": [2.0], "a": 1.0}"#, Met),
+        (r#"tags == {"a": 1, "b": [3]}"#, Unmet),
+        (r#"tags == {"a": 1, "c": [2]}"#, Unmet),
+        (r#"tags == {"a": 1}"#, Unmet),
+        (r#"tags == {"a": 1, "b": [2], "c": 3}"#, Unmet),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(verdict(text, &r), wanted, "{text}");
+    }
+}
+
+#[test]
 fn a_bare_boolean_is_three_valued() {
     let r = json!({"yes": true, "no": false, "n": 5, "s": "x", "nothing": null, "list": []});
     let cases = [
