@@ -196,7 +196,7 @@ fn a_bad_http_peer_costs_its_own_probe_and_what_came_is_kept() {
     // What it does, the time limit, the outcome, whether a limit or a fault cut the answer, what is said, what is kept.
     let cases = [
         (Fault::TrickleHead(slow), "1s", "timeout", false, "no answer within 1 s", Nothing),
-        (Fault::Trickle(slow), "2s", "timeout", true, "no answer within 2 s", Body("{\"agen", 6)),
+        (Fault::Trickle(slow), "3s", "timeout", true, "no answer within 3 s", Body("{\"agen", 6)),
         (Fault::Endless, AMPLE, "too-large", true, "the body is larger than `max-bytes` (65536)", Body(begun, 65_536)),
         (Fault::ManyHeaders(10_000), AMPLE, "too-large", false, "the answer has too many headers, or too long ones", Nothing),
         // 4 MiB are small on the wire and too large unpacked; 256 MiB are too large on the wire already.
