@@ -196,6 +196,9 @@ fn a_reset_counts_from_zero_and_is_said() {
     assert_eq!((e.value, e.resets, e.verdict), (Some(12.0), 1, Verdict::Met));
     let text = e.because(&parse_window("increase(s, 3h) > 10").unwrap());
     assert_eq!(text, "increase(s, 3h) is 12 (> 10), counting from zero after a reset");
+    // The drop to the baseline was before the window.
+    let e = eval(&[(0, 100.0), (H, 3.0), (2 * H, 5.0), (3 * H, 9.0)], "increase(s, 2h) > 1", 3 * H);
+    assert_eq!((e.value, e.resets), (Some(6.0), 0));
 }
 
 #[test]
