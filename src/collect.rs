@@ -117,7 +117,8 @@ struct Asking<'a> {
 struct Kept {
     sent: Option<Value>,
     resource: Option<String>,
-    partial: Option<Value>,
+    /// Makes what there is of the answer.
+    partial: Option<Box<dyn FnOnce() -> Value + Send>>,
     source: Source,
 }
 
@@ -136,7 +137,12 @@ impl Asking<'_> {
 
     /// Notes what there is of the answer so far.
     fn partial(&self, result: Value) {
-        self.keep(|k| k.partial = Some(result));
+        self.partial_when(move || result);
+    }
+
+    /// Notes how to find what there is of the answer when the time is over.
+    fn partial_when(&self, make: impl FnOnce() -> Value + Send + 'static) {
+        self.keep(|k| k.partial = Some(Box::new(make)));
     }
 
     fn now(&self) -> Timestamp {
@@ -260,7 +266,7 @@ fn conclude(
                 doubt = doubt.or_else(|| Some(none.reason.clone()));
             }
             // What had arrived before it failed is evidence, and not all there was.
-            let partial = none.result.is_none().then_some(kept.partial).flatten();
+            let partial = none.result.is_none().then_some(kept.partial).flatten().map(|make| make());
             let truncated = none.truncated || partial.is_some();
             (none.outcome, Some(none.reason), none.result.or(partial), truncated)
         }

@@ -77,7 +77,7 @@ pub struct Ctx {
     pub aws: aws::Settings,
     /// Names of the variables that the command line overrides; a runbook that lacks one is refused.
     pub flag_vars: Vec<String>,
-    /// What the ledgers that were appended to had to say though nothing failed.
+    /// What the ledgers that were opened had to say though nothing failed.
     pub notices: Notices,
 }
 
@@ -116,7 +116,7 @@ impl Ctx {
     /// # Errors
     /// There is none, or it cannot be used; a rehearsal's without `--drill`.
     pub fn read(&self) -> Result<Store, AppError> {
-        self.fitting(Store::open(&self.config.store, Access::Read)?)
+        self.fitting(Store::open_with(&self.config.store, Access::Read, self.settings())?)
     }
 
     /// Opens the ledger for appending; it must exist.

@@ -57,13 +57,33 @@ where
             if mentions_credentials(error) {
                 return Trouble::new(Outcome::NoCredentials, format!("no AWS credentials: {cause}"));
             }
-            let what = if failure.is_timeout() { "no connection in time" } else { "no connection" };
-            Trouble::new(Outcome::Unreachable, format!("{what}: {cause}"))
+            undelivered(error, &cause).unwrap_or_else(|| {
+                let what = if failure.is_timeout() { "no connection in time" } else { "no connection" };
+                Trouble::new(Outcome::Unreachable, format!("{what}: {cause}"))
+            })
         }
         SdkError::TimeoutError(_) => Trouble::new(Outcome::Timeout, "the call took too long"),
         _ if mentions_credentials(error) => Trouble::new(Outcome::NoCredentials, format!("no AWS credentials: {}", innermost(error))),
         _ => Trouble::new(Outcome::Skipped, format!("the request could not be built: {}", innermost(error))),
     }
+}
+
+/// What became of a call that was sent, or sent in part, and got nothing back that is an answer in HTTP.
+fn undelivered(error: &(dyn Error + 'static), cause: &str) -> Option<Trouble> {
+    let mut inner = error.source();
+    let hyper: &hyper::Error = loop {
+        match inner?.downcast_ref() {
+            Some(hyper) => break hyper,
+            None => inner = inner?.source(),
+        }
+    };
+    Some(if hyper.is_parse_too_large() {
+        Trouble::new(Outcome::TooLarge, "the answer has too many headers, or too long ones")
+    } else if hyper.is_parse() {
+        Trouble::new(Outcome::Malformed, format!("the answer is not HTTP: {hyper}"))
+    } else {
+        Trouble::new(Outcome::Unreachable, format!("the connection was cut: {cause}"))
+    })
 }
 
 fn by_code(code: &str, message: &str, status: u16) -> Trouble {

@@ -37,19 +37,20 @@ pub(super) async fn ask(asking: &Asking<'_>) -> Result<Found, NoAnswer> {
     let begun = Instant::now();
     let response = follow(asking, &mut plan).await?;
     note_source(asking, &response, &plan.url);
-    let mut head = head(&response, &plan.url);
-    asking.partial(finish(head.clone(), Value::Null, begun));
-
+    let head = head(&response, &plan.url);
     let status = response.status();
     let headers = response.headers().clone();
-    let raw = body::read(response, plan.max_bytes).await;
+    let max = plan.max_bytes;
+    let arrived = body::Arrived::default();
+    asking.partial_when({
+        let (head, headers, arrived) = (head.clone(), headers.clone(), arrived.clone());
+        move || finish(head, &mut body::Body::decode(arrived.take(), &headers, max, false), begun)
+    });
+
+    let raw = body::read(response, max, &arrived).await;
     let whole = !raw.over && raw.fault.is_none();
-    let read = body::Body::decode(raw.bytes, &headers, plan.max_bytes, whole);
-    if let Some(encoding) = read.encoding {
-        head.insert("body_encoding".to_owned(), json!(encoding));
-    }
-    put_note(&mut head, read.note.as_deref());
-    let result = finish(head, read.value, begun);
+    let mut read = body::Body::decode(arrived.take(), &headers, max, whole);
+    let result = finish(head, &mut read, begun);
 
     if let Some(cut) = raw.fault {
         return Err(NoAnswer { result: Some(result), truncated: true, ..cut });
@@ -111,17 +112,18 @@ fn head(response: &Response, url: &Url) -> Map<String, Value> {
     head
 }
 
-fn finish(mut head: Map<String, Value>, body: Value, begun: Instant) -> Value {
-    head.insert("body".to_owned(), body);
+/// Lays the body beside the head.
+fn finish(mut head: Map<String, Value>, body: &mut body::Body, begun: Instant) -> Value {
+    if let Some(encoding) = body.encoding {
+        head.insert("body_encoding".to_owned(), json!(encoding));
+    }
+    if let Some(note) = &body.note {
+        head.insert("note".to_owned(), json!(note));
+    }
+    head.insert("body".to_owned(), body.value.take());
     let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     head.insert("elapsed_ms".to_owned(), json!(elapsed));
     Value::Object(head)
-}
-
-fn put_note(head: &mut Map<String, Value>, note: Option<&str>) {
-    if let Some(note) = note {
-        head.insert("note".to_owned(), json!(note));
-    }
 }
 
 /// Lower-case names; a repeated header's values are joined as HTTP joins them.

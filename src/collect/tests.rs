@@ -223,6 +223,27 @@ async fn every_refusal_of_aws_has_its_outcome() {
 }
 
 #[tokio::test]
+async fn what_is_no_http_is_malformed_and_a_cut_is_not_called_no_connection() {
+    for (sends, outcome, reason) in [
+        ("SSH-2.0-OpenSSH_9.9\r\n\r\n", Outcome::Malformed, "the answer is not HTTP: "),
+        ("", Outcome::Unreachable, "the connection was cut: connection closed before message completed"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                if hear(&mut stream).await.is_some() {
+                    let _ = stream.write_all(sends.as_bytes()).await;
+                }
+            }
+        });
+        let answer = ask_aws(&url, "aws.lambda.alias", json!({"function": "api", "alias": "prod"})).await;
+        let said = answer.reason.unwrap();
+        assert!(answer.outcome == outcome && said.starts_with(reason), "{}: {said}", answer.outcome);
+    }
+}
+
+#[tokio::test]
 async fn an_answer_without_its_list_is_malformed_never_empty() {
     for (kind, params) in [
         ("aws.lambda.alias", json!({"function": "api", "alias": "prod"})),

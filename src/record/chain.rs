@@ -145,6 +145,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::record::testing::{Story, note};
+
+    #[test]
+    fn an_event_follows_the_one_before_it_and_no_other() {
+        let mut story = Story::opened();
+        story.add(note("a"));
+        story.add(note("b"));
+        let head = |n: usize| Head { seq: n as u64, hash: story.events[n - 1].hash };
+        let header = |n: usize| &story.events[n - 1].header;
+        assert_eq!(follows(Head::EMPTY, header(1)), Ok(()));
+        assert_eq!((follows(head(1), header(2)), follows(head(2), header(3))), (Ok(()), Ok(())));
+        assert_eq!(follows(head(1), header(3)), Err(ChainFault::Seq { expected: 2, found: 3 }), "one is left out");
+        assert_eq!(follows(head(2), header(2)), Err(ChainFault::Seq { expected: 3, found: 2 }), "one comes twice");
+        let other = Head { hash: head(1).hash, ..head(2) };
+        assert_eq!(follows(other, header(3)), Err(ChainFault::Prev { expected: other.hash, found: head(2).hash }));
+    }
 
     /// The definition of RFC 6962, section 2.1, word for word.
     fn defined(leaves: &[Hash]) -> Hash {
@@ -187,7 +203,7 @@ mod tests {
             for l in &leaves {
                 tree.push(*l);
             }
-            prop_assert_eq!(tree.root(), defined(&leaves));
+            prop_assert_eq!((tree.size(), tree.root()), (n, defined(&leaves)));
             prop_assert_eq!(Tree::from_peaks(n, &tree.peaks()), Some(tree.clone()));
             prop_assert_eq!(Tree::from_peaks(n + 1, &tree.peaks()).is_some(), (n + 1).count_ones() == n.count_ones());
         }

@@ -72,12 +72,12 @@ pub fn compile(text: &str) -> Result<Expectation, ExprFault> {
     let marks = scan::scan(text)?;
     let split = if marks.has_boolean { None } else { marks.comparisons.last() };
     let form = match split {
-        None => Form::Bool(trimmed_expr(text, 0)?),
+        None => Form::Bool(trimmed_expr(text)?),
         Some(&(start, end, op)) => {
             if text[..start].trim().is_empty() {
                 return Err(ExprFault::new(start, format!("nothing stands before `{}`", op_text(op))));
             }
-            let left = trimmed_expr(&text[..start], 0)?;
+            let left = trimmed_expr(&text[..start])?;
             let at = end + leading(&text[end..]);
             let right = literal(text[end..].trim()).map_err(|f| f.shifted(at))?;
             check_right(op, &right).map_err(|f| f.shifted(at))?;
@@ -93,7 +93,7 @@ pub fn compile(text: &str) -> Result<Expectation, ExprFault> {
 /// The first [`ExprFault`].
 pub fn check_expr(text: &str) -> Result<Expr, ExprFault> {
     scan::scan_expr(text)?;
-    trimmed_expr(text, 0)
+    trimmed_expr(text)
 }
 
 /// What is legal in an expectation and yet probably not what was meant.
@@ -135,9 +135,9 @@ fn leading(text: &str) -> usize {
     text.len() - text.trim_start().len()
 }
 
-fn trimmed_expr(text: &str, base: usize) -> Result<Expr, ExprFault> {
+fn trimmed_expr(text: &str) -> Result<Expr, ExprFault> {
     let inner = text.trim();
-    lint::check(inner).map_err(|f| f.shifted(base + leading(text)))?;
+    lint::check(inner).map_err(|f| f.shifted(leading(text)))?;
     Ok(Expr(inner.to_owned()))
 }
 

@@ -45,8 +45,6 @@ pub struct Evaluated {
     pub coverage: Coverage,
     /// How long before the window's start the baseline was read, in milliseconds; `None` without a baseline.
     pub baseline_ms: Option<i64>,
-    /// Samples in the window.
-    pub count: usize,
     /// Drops that `increase` took for resets.
     pub resets: usize,
 }
@@ -199,7 +197,7 @@ impl<'a> Sweep<'a> {
             (_, Some(true)) if is_for_good(self.test) => Verdict::Met,
             _ => Verdict::Unknown,
         };
-        Evaluated { at, verdict, value, coverage, baseline_ms, count: self.hi - self.lo, resets }
+        Evaluated { at, verdict, value, coverage, baseline_ms, resets }
     }
 
     fn admit(&mut self, i: usize) {

@@ -47,6 +47,10 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
         return Err(StoreError::Network(kind));
     }
     let notices = check_modes(path, &meta)?;
+    // SQLite would lay files beside a ledger that is not to be touched.
+    if let Some(format) = stamped(path).filter(|f| *f > schema::FORMAT) {
+        return Err(StoreError::Newer { found: format, known: schema::FORMAT });
+    }
     let presence = Presence::enter(&meta, true)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags).map_err(|e| denied(path, e))?;
@@ -242,6 +246,15 @@ fn check_modes(path: &Path, meta: &fs::Metadata) -> Result<Vec<String>, StoreErr
     }
     let readable = (mode & 0o044 != 0).then(|| format!("`{}` can be read by others (mode {mode:o})", path.display()));
     Ok(readable.into_iter().collect())
+}
+
+/// The format that a ledger's header names, where no `-wal` may say otherwise; see "The Database Header" in
+/// <https://sqlite.org/fileformat2.html>.
+fn stamped(path: &Path) -> Option<i64> {
+    let mut head = [0; 72];
+    fs::File::open(path).and_then(|mut f| f.read_exact(&mut head)).ok()?;
+    let word = |at: usize| i64::from(u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
+    (word(68) == schema::APPLICATION && !beside(path, "-wal").exists()).then(|| word(60))
 }
 
 fn check_marks(path: &Path, conn: &Connection) -> Result<i64, StoreError> {

@@ -74,7 +74,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("reqwest", &["collect", "notify"]),
     ("flate2", &["collect"]),
     ("ciborium", &["simulator"]),
-    ("hyper", &["collect", "simulator"]),
+    ("hyper", &["aws", "collect", "simulator"]),
     ("hyper_util", &["simulator"]),
     ("http_body_util", &["aws", "simulator"]),
     ("aws_config", &["aws", "perform"]),

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bad_input;
+mod bad_peers;
 mod dependencies;
 mod drills;
 mod erasing;
@@ -9,6 +10,7 @@ mod harness;
 mod help;
 mod iam;
 mod layering;
+mod old_ledgers;
 mod page_time;
 mod reading;
 mod readme;

@@ -1,6 +1,7 @@
 //! The bytes of a body, and what they are: JSON, text, or neither; nothing is lost on the way.
 
 use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,32 +13,44 @@ use serde_json::{Value, json};
 use super::super::NoAnswer;
 use super::fault;
 
-/// What was read off the wire.
+/// The bytes that have arrived, for whoever comes to an end first: the reader or the time limit.
+#[derive(Clone, Default)]
+pub(super) struct Arrived(Arc<Mutex<Vec<u8>>>);
+
+impl Arrived {
+    fn add(&self, bytes: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+    }
+
+    /// Takes them out.
+    pub(super) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// How reading ended.
 pub(super) struct Raw {
-    pub(super) bytes: Vec<u8>,
     /// There was more than the cap.
     pub(super) over: bool,
     /// It stopped before its end.
     pub(super) fault: Option<NoAnswer>,
 }
 
-/// Reads up to `max` bytes, and no further.
-pub(super) async fn read(mut response: Response, max: usize) -> Raw {
-    let mut bytes = Vec::new();
+/// Reads up to `max` bytes into `arrived`, and no further.
+pub(super) async fn read(mut response: Response, max: usize, arrived: &Arrived) -> Raw {
+    let mut got = 0;
     loop {
         match response.chunk().await {
-            Ok(None) => return Raw { bytes, over: false, fault: None },
+            Ok(None) => return Raw { over: false, fault: None },
             Ok(Some(chunk)) => {
-                let room = max - bytes.len();
-                bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
-                if chunk.len() > room {
-                    return Raw { bytes, over: true, fault: None };
+                let fits = chunk.len().min(max - got);
+                arrived.add(&chunk[..fits]);
+                got += fits;
+                if chunk.len() > fits {
+                    return Raw { over: true, fault: None };
                 }
             }
-            Err(error) => {
-                let fault = Some(fault::cut(error, bytes.len()));
-                return Raw { bytes, over: false, fault };
-            }
+            Err(error) => return Raw { over: false, fault: Some(fault::cut(error, got)) },
         }
     }
 }

@@ -76,6 +76,7 @@ fn faults_point_at_the_place_and_say_what_to_write() {
         ("== 200", 0, "nothing stands before `==`", ""),
         ("status == OK", 10, "`OK` is not a literal", "'text'"),
         ("lenght(x) > 1", 0, "unknown function `lenght`", "`length`"),
+        ("  lenght(x) > 1", 2, "unknown function `lenght`", "`length`"),
         ("a && lenght(x) > `1`", 5, "unknown function `lenght`", "`length`"),
         ("length(x, y) > 1", 0, "`length` takes one argument, not 2", ""),
         ("sub(x) > 1", 0, "`sub` takes 2 arguments, not 1", ""),
@@ -83,6 +84,9 @@ fn faults_point_at_the_place_and_say_what_to_write() {
         ("sort_by(x, y)[0] == 1", 0, "argument 2 of `sort_by` has to be an `&expression`", ""),
         ("x == 9007199254740993", 5, "above 2^53", "text"),
         ("x == 99999999999999999999", 5, "above 2^53", ""),
+        ("x == [1, [9007199254740993]]", 5, "above 2^53", "text"),
+        ("x == {\"a\": -9007199254740993}", 5, "above 2^53", "text"),
+        ("x == 1e17", 5, "above 2^53", "text"),
         ("a && x == `-9007199254740993`", 10, "above 2^53", ""),
         ("x[0 == 1", 1, "`[` is never closed", ""),
         ("x] == 1", 1, "`]` closes nothing", ""),
@@ -106,6 +110,9 @@ fn faults_point_at_the_place_and_say_what_to_write() {
     assert!(compile(&"(".repeat(60)).unwrap_err().message.contains("deeper"));
     assert!(compile(&format!("{} == 1", "a".repeat(EXPR_MAX))).unwrap_err().message.contains("longer"));
     assert!(check_expr("a = b").is_err());
+    for exact in ["x == 9007199254740992", "x == -9007199254740992", "x == 9007199254740992.0"] {
+        assert!(compile(exact).is_ok(), "{exact}");
+    }
     assert_eq!(check_expr(" a.b[?c == 'd'] ").unwrap(), Expr("a.b[?c == 'd']".to_owned()));
 }
 
@@ -146,6 +153,29 @@ fn what_is_missing_or_of_another_type_is_unknown() {
     }
     assert_eq!(check("missing == 200", &r).2.as_deref(), Some("missing"));
     assert_eq!(check("text == 200", &r).2.as_deref(), Some("text, compared with a number"));
+}
+
+#[test]
+fn lists_and_objects_are_equal_when_all_that_is_in_them_is() {
+    let r = json!({"codes": [200, 404], "nested": [[1], [2]], "tags": {"a": 1, "b": [2]}});
+    let cases = [
+        ("codes == [200.0, 404]", Met),
+        ("codes == [200, 405]", Unmet),
+        ("codes == [404, 200]", Unmet),
+        ("codes == [200]", Unmet),
+        ("codes == [200, 404, 500]", Unmet),
+        ("nested contains [2.0]", Met),
+        ("nested contains [3]", Unmet),
+        ("nested contains []", Unmet),
+        (r#"tags == {"b": [2.0], "a": 1.0}"#, Met),
+        (r#"tags == {"a": 1, "b": [3]}"#, Unmet),
+        (r#"tags == {"a": 1, "c": [2]}"#, Unmet),
+        (r#"tags == {"a": 1}"#, Unmet),
+        (r#"tags == {"a": 1, "b": [2], "c": 3}"#, Unmet),
+    ];
+    for (text, wanted) in cases {
+        assert_eq!(verdict(text, &r), wanted, "{text}");
+    }
 }
 
 #[test]

@@ -166,6 +166,11 @@ fn a_baseline_older_than_another_window_is_none() {
     assert_eq!((e.verdict, e.baseline_ms), (Verdict::Met, Some(6 * H)));
     let text = e.because(&parse_window("increase(s, 24h) > 10").unwrap());
     assert_eq!(text, "increase(s, 24h) is 15 (> 10), counted from 6h before the window");
+    // A tenth of the window is no news.
+    for (ms, said) in [(144 * M, ""), (144 * M + 1, ", counted from 2h 24m before the window")] {
+        let e = eval(&[(0, 5.0), (24 * H + ms, 20.0)], "increase(s, 24h) > 10", 24 * H + ms);
+        assert_eq!(e.because(&parse_window("increase(s, 24h) > 10").unwrap()), format!("increase(s, 24h) is 15 (> 10){said}"));
+    }
     assert_eq!(eval(&[(0, 5.0), (48 * H, 20.0)], "increase(s, 24h) > 10", 48 * H).verdict, Verdict::Met);
     assert_eq!(eval(&[(0, 5.0), (48 * H + 1, 20.0)], "increase(s, 24h) > 10", 48 * H + 1).verdict, Verdict::Unknown);
 }
@@ -191,6 +196,9 @@ fn a_reset_counts_from_zero_and_is_said() {
     assert_eq!((e.value, e.resets, e.verdict), (Some(12.0), 1, Verdict::Met));
     let text = e.because(&parse_window("increase(s, 3h) > 10").unwrap());
     assert_eq!(text, "increase(s, 3h) is 12 (> 10), counting from zero after a reset");
+    // The drop to the baseline was before the window.
+    let e = eval(&[(0, 100.0), (H, 3.0), (2 * H, 5.0), (3 * H, 9.0)], "increase(s, 2h) > 1", 3 * H);
+    assert_eq!((e.value, e.resets), (Some(6.0), 0));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::app::signing::{self, Tool};
 use crate::record::approval::Signed;
 use crate::record::event::{ApprovalGranted, Facts, SignersChanged};
 use crate::record::id::StreamId;
+use crate::record::incident::Head;
 use crate::record::incident::decide::Command;
 use crate::sign::APPROVAL;
 use crate::sign::sshsig::Throwaway;
@@ -332,7 +333,20 @@ async fn a_forged_approval_in_the_ledger() {
         ..signed.clone()
     };
     let read = ApprovalText::parse(&text).unwrap();
+    // T-JOSH's own key, over a head that is half right.
+    let over = |head: Head| {
+        let own = ApprovalText { head, ..ApprovalText::parse(&signed.text).unwrap() };
+        let text = own.render();
+        let signature = b.key_of("T-JOSH").sign(text.as_bytes(), APPROVAL).unwrap();
+        ApprovalGranted { head_seq: head.seq, head_hash: head.hash, ..with(Signed { text, signature, ..signed.clone() }) }
+    };
+    let head = Head { seq: good.head_seq, hash: good.head_hash };
+    let no_event = "with the hash that was signed";
     let cases = [
+        (over(Head { hash: crate::record::id::Hash::ZERO, ..head }), no_event),
+        (over(Head { seq: head.seq - 1, ..head }), no_event),
+        (with(Signed { key: key(9).key().fingerprint(), ..signed.clone() }), "it names the key"),
+        (with(Signed { public: key(9).key().line(), ..signed.clone() }), "it names the key"),
         (ApprovalGranted { signature: None, ..good.clone() }, "it is not signed"),
         (ApprovalGranted { expires_at: good.expires_at.plus_millis(60_000), ..good.clone() }, "is not what was signed"),
         (ApprovalGranted { comment: Some("x".to_owned()), ..good.clone() }, "is not what was signed"),

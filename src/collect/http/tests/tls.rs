@@ -27,12 +27,12 @@ const KEY: [&str; 2] = [
 ];
 
 fn der(lines: &[&str]) -> Vec<u8> {
-    STANDARD.decode(lines.concat()).unwrap()
+    STANDARD.decode(lines.concat()).expect("base64")
 }
 
-/// The certificate, to be trusted.
-pub(super) fn certificate() -> reqwest::Certificate {
-    reqwest::Certificate::from_der(&der(&CERTIFICATE)).unwrap()
+/// The certificate, to be trusted: DER.
+pub(super) fn certificate() -> Vec<u8> {
+    der(&CERTIFICATE)
 }
 
 /// Serves TLS on loopback; returns the port.
@@ -40,13 +40,13 @@ pub(super) async fn serve() -> u16 {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(der(&KEY)));
     let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(der(&CERTIFICATE))], key)
-        .unwrap();
+        .with_single_cert(vec![CertificateDer::from(certificate())], key)
+        .expect("its own key");
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();

@@ -13,6 +13,8 @@ use crate::record::verdict::Verdict;
 
 use super::*;
 
+mod gate;
+
 fn said(r: Result<Vec<Facts>, Refusal>) -> (String, String) {
     let refusal = r.unwrap_err();
     let (message, hint) = (refusal.to_string(), refusal.hint());

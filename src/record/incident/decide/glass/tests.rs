@@ -72,6 +72,8 @@ fn the_glass_is_broken_only_where_the_runbook_allows_it_with_a_reason_and_a_sign
         let e = s.ask(start(g)).unwrap_err().to_string();
         assert!(e.starts_with(&format!("7.a1 cannot go without approval: {why}")), "{e}");
     }
+    let least = Glass { reason: "é".repeat(REASON_LEAST), expires_at: s.now.plus_millis(1), ..base.clone() };
+    assert!(s.ask(start(least)).is_ok(), "just enough, and just in time");
     let facts = s.ask(start(base)).unwrap();
     assert_eq!(facts.iter().map(Facts::kind).collect::<Vec<_>>(), ["approval.bypassed", "action.started"]);
 }
@@ -104,4 +106,23 @@ fn an_incident_with_an_open_review_can_only_be_mitigated() {
     assert!(!s.incident().actions[0].is_unreviewed());
     assert_eq!(s.ask(Command::Review(review(&s, "T-JOSH"))).unwrap_err().to_string(), "action 7.a1 has nothing to review");
     assert!(s.ask(resolve()).is_ok());
+}
+
+#[test]
+fn a_review_is_by_somebody_else_who_saw_what_was_done() {
+    let mut s = waiting();
+    let before = s.head();
+    let mut broken = Glass { signed: signed("T-ANA", "glass"), ..glass(&s) };
+    broken.signed.persons.push("T-ANA2".to_owned());
+    s.by("T-ANA").carry_out(start(broken)).unwrap();
+    for who in ["T-ANA", "T-ANA2", "T-OPS"] {
+        let e = s.ask(Command::Review(review(&s, who))).unwrap_err().to_string();
+        assert_eq!(e, format!("`{who}` proposed or executed 7.a1 and may not review it"));
+    }
+    let now = s.head();
+    for head in [before, Head { hash: before.hash, ..now }, Head { seq: now.seq + 1, ..now }] {
+        let e = s.ask(Command::Review(Review { head, ..review(&s, "T-JOSH") })).unwrap_err();
+        assert!(matches!(e, Refusal::UnknownHead { seq, .. } if seq == head.seq), "{e}");
+    }
+    assert!(s.ask(Command::Review(review(&s, "T-JOSH"))).is_ok());
 }
