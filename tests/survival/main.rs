@@ -7,6 +7,8 @@
 #![cfg(target_os = "linux")]
 
 #[cfg(test)]
+mod call;
+#[cfg(test)]
 mod child;
 #[cfg(test)]
 mod crowd;
@@ -15,8 +17,12 @@ mod disk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod harm;
+#[cfg(test)]
 mod person;
 #[cfg(test)]
 mod power;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod team;
