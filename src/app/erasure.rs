@@ -4,7 +4,7 @@
 //! carried out.
 
 use super::select::Picked;
-use super::{AppError, Ctx, signing};
+use super::{AppError, Ctx, ErrorKind, signing};
 use crate::record::approval::Signed;
 use crate::record::erasure::{ERASABLE, Request, is_plain, read};
 use crate::record::event::{Event, Facts, PayloadErased, SignersChanged};
@@ -84,6 +84,11 @@ pub fn erase(ctx: &Ctx, store: &mut Store, text: &str, signature: &str) -> Resul
     let approvers = approvers(ctx, &asked.asked_by)?;
     let (approver, signed, list) = checked(ctx, text, signature, &approvers, &asked.asked_by)?;
     let signature = signed.to_value().map_err(|e| AppError::failed(e.to_string()))?;
+    if let Some(by) = erased_by(&store.load(&asked.stream)?, asked.seq) {
+        // Whoever tries again after a crash wants what is left in the log gone, too.
+        scrub(store, &what)?;
+        return Err(AppError::refused(format!("{what} is erased already, by {}.{by}; nothing of it is left in the ledger", brief.number)));
+    }
     let ledger = store.ledger().id.clone();
     let events = store.append(|tx| {
         let events = tx.load(&asked.stream)?;
@@ -129,7 +134,11 @@ pub fn scrub(store: &mut Store, what: &str) -> Result<(), AppError> {
             "{what} is erased, and that is recorded; but somebody has the ledger open, so its bytes still stand in the log beside it (`-wal`)"
         ))
         .hint(format!("End whoever reads the ledger (`fuser`), then `blotter erase {what}` again: it empties the log.")),
-        other => AppError::from(other),
+        other => AppError::told(
+            ErrorKind::Store,
+            format!("{what} is erased, and that is recorded; but its bytes may still stand in the log beside the ledger (`-wal`): {other}"),
+        )
+        .hint(format!("Once the disk works again, `blotter erase {what}` empties the log.")),
     })
 }
 
