@@ -84,6 +84,7 @@ pub fn change(
 pub fn fell_due(ctx: &Ctx, store: &mut Store, picked: &Picked) -> Result<Vec<Event>, AppError> {
     escalation::record_due(ctx, store, picked.brief.id).map_err(|e| {
         AppError::told(e.kind(), format!("recorded, but what fell due could not be: {e}"))
+            .hints_of(&e)
             .hint("Do not repeat it. `blotter tick` records what fell due.")
     })
 }

@@ -4,7 +4,7 @@
 //! carried out.
 
 use super::select::Picked;
-use super::{AppError, Ctx, ErrorKind, signing};
+use super::{AppError, Ctx, signing};
 use crate::record::approval::Signed;
 use crate::record::erasure::{ERASABLE, Request, is_plain, read};
 use crate::record::event::{Event, Facts, PayloadErased, SignersChanged};
@@ -134,11 +134,15 @@ pub fn scrub(store: &mut Store, what: &str) -> Result<(), AppError> {
             "{what} is erased, and that is recorded; but somebody has the ledger open, so its bytes still stand in the log beside it (`-wal`)"
         ))
         .hint(format!("End whoever reads the ledger (`fuser`), then `blotter erase {what}` again: it empties the log.")),
-        other => AppError::told(
-            ErrorKind::Store,
-            format!("{what} is erased, and that is recorded; but its bytes may still stand in the log beside the ledger (`-wal`): {other}"),
-        )
-        .hint(format!("Once the disk works again, `blotter erase {what}` empties the log.")),
+        other => {
+            let other = AppError::from(other);
+            AppError::told(
+                other.kind(),
+                format!("{what} is erased, and that is recorded; but its bytes may still stand in the log beside the ledger (`-wal`): {other}"),
+            )
+            .hints_of(&other)
+            .hint(format!("Once the disk works again, `blotter erase {what}` empties the log."))
+        }
     })
 }
 

@@ -1,5 +1,5 @@
-//! Each system call of a command fails once, the process dies at each, and the disk is full from some byte on. What must
-//! hold of every command is looked at here: the chain is whole, and an error says what happened.
+//! Each system call of a command fails once, also those that read, the process dies at each, and the disk is full from some
+//! byte on. What must hold of every command is looked at here: the chain is whole, and an error says what happened.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output};
@@ -14,12 +14,16 @@ use crate::rig::{Rig, said};
 const SAYS: [&str; 6] =
     ["os error 5", "disk I/O error", "unable to open database file", "the ledger is read-only", "no room left", "os error 28"];
 
-/// In a row of the same calls on the same file, such as the pages of one commit, only every so many are harmed.
+/// In a row of the same calls on the same file, such as the pages of one commit, only every so many are harmed; more of the
+/// reads, which are fewer.
 const STRIDE: u32 = 12;
+const READ_STRIDE: u32 = 6;
 
 /// What is done to a command at its `n`th call.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Harm {
+    /// It cannot be read.
+    Unread,
     Eio,
     Enospc,
     Killed,
@@ -59,16 +63,18 @@ pub(crate) fn harm_each_call(world: &Rig, args: &[&str], check: impl Fn(&Harmed<
 }
 
 impl Case<'_> {
-    /// The numbers of the calls to harm, and how many there are.
-    fn calls(&self) -> (Vec<u32>, u32) {
+    /// The numbers of the calls to harm, reads or all others, and how many there are.
+    fn calls(&self, reads: bool) -> (Vec<u32>, u32) {
         let rig = (self.fresh)();
-        let output = rig.shimmed((self.command)(&rig, self.args), &[("TRACE", "1".to_owned())]).output().unwrap();
+        let settings = [("TRACE", "1".to_owned()), ("READS", u8::from(reads).to_string())];
+        let output = rig.shimmed((self.command)(&rig, self.args), &settings).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
-        let (mut chosen, mut row, mut last, mut n) = (Vec::new(), 0, String::new(), 0);
+        let stride = if reads { READ_STRIDE } else { STRIDE };
+        let (mut chosen, mut row, mut last, mut n) = (Vec::new(), 0_u32, String::new(), 0);
         for call in rig.done().lines() {
             n += 1;
             row = if call == last { row + 1 } else { 0 };
-            if row % STRIDE == 0 {
+            if row.is_multiple_of(stride) {
                 chosen.push(n);
             }
             call.clone_into(&mut last);
@@ -80,8 +86,10 @@ impl Case<'_> {
     /// Harms the command's calls in turn. Looks at what holds of every command, and hands over to `check` what is special.
     pub(crate) fn harm_each_call(&self, check: impl Fn(&Harmed<'_>)) {
         let before = events(&(self.fresh)().store()).unwrap();
-        let (chosen, all) = self.calls();
-        for how in [Harm::Eio, Harm::Enospc, Harm::Killed, Harm::Full] {
+        let (others, reads) = (self.calls(false), self.calls(true));
+        for how in [Harm::Unread, Harm::Eio, Harm::Enospc, Harm::Killed, Harm::Full] {
+            let (chosen, all) = if how == Harm::Unread { &reads } else { &others };
+            let all = *all;
             let rooms = || std::iter::successors(Some(0), |room| Some(room * 4 + 100));
             let when: Vec<u32> =
                 if how == Harm::Full { rooms().take(10).collect() } else { chosen.iter().copied().chain([all + 1]).collect() };
@@ -102,6 +110,7 @@ impl Case<'_> {
     fn harm(&self, how: Harm, n: u32) -> Option<Harmed<'_>> {
         let rig = (self.fresh)();
         let settings = match how {
+            Harm::Unread => [("FAIL_AT", n.to_string()), ("READS", "1".to_owned())],
             Harm::Eio => [("FAIL_AT", n.to_string()), ("ERRNO", "5".to_owned())],
             Harm::Enospc => [("FAIL_AT", n.to_string()), ("ERRNO", "28".to_owned())],
             Harm::Full => [("ROOM", n.to_string()), ("ERRNO", "28".to_owned())],
@@ -130,7 +139,9 @@ impl Harmed<'_> {
             Some(0) => false,
             Some(code) => {
                 assert!(self.case.codes.contains(&code), "an unexpected end: {which}");
-                assert!(error.contains("error: ") && SAYS.iter().any(|s| error.contains(s)), "an error that says little: {which}");
+                // SQLite takes a page that cannot be read for a damaged one.
+                let says = |s: &&str| error.contains(*s) || (self.how == Harm::Unread && error.contains("the disk could not be read"));
+                assert!(error.contains("error: ") && SAYS.iter().any(says), "an error that says little: {which}");
                 true
             }
         };

@@ -184,10 +184,8 @@ impl Gate<'_> {
             return e;
         }
         let name = name(self.picked.brief.number, self.request.n);
-        let told = AppError::told(e.kind(), format!("no call was made: {e}"));
-        e.hints()
-            .into_iter()
-            .fold(told, AppError::hint)
+        AppError::told(e.kind(), format!("no call was made: {e}"))
+            .hints_of(&e)
             .hint(format!("Try again with `blotter execute {name}`. If the start is recorded all the same it says so, and looks instead."))
     }
 
@@ -282,9 +280,9 @@ impl Gate<'_> {
     /// The call was made and the record does not say how it ended: from now on it is unknown to all others.
     fn untold(&self, n: u64, said: &str, e: &AppError) -> AppError {
         let name = name(self.picked.brief.number, n);
-        AppError::told(ErrorKind::Unknown, format!("the call was made ({said}), and that could not be recorded: {e}")).hint(format!(
-            "Write it down. Once the ledger works again, `blotter execute {name}` looks and records it; it calls nothing again."
-        ))
+        AppError::told(ErrorKind::Unknown, format!("the call was made ({said}), and that could not be recorded: {e}")).hints_of(e).hint(
+            format!("Write it down. Once the ledger works again, `blotter execute {name}` looks and records it; it calls nothing again."),
+        )
     }
 
     /// Looks whether a change was made whose outcome nobody knows. Never makes it.
