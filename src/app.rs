@@ -124,6 +124,12 @@ impl AppError {
         self
     }
 
+    /// Adds what `cause` says to do.
+    #[must_use]
+    pub fn hints_of(self, cause: &Self) -> Self {
+        cause.hints().into_iter().fold(self, Self::hint)
+    }
+
     /// What sort of error it is.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -4,11 +4,11 @@
 
 use serde_json::Value;
 
-use super::change::{Changed, fold};
+use super::change::{Changed, fell_due, fold};
 use super::engine::Progress;
 use super::page::stored_runbook;
 use super::select::Picked;
-use super::{AppError, Ctx, ErrorKind, escalation};
+use super::{AppError, Ctx, ErrorKind};
 use crate::aws::Aws;
 use crate::perform::Arguments;
 use crate::record::action::Action;
@@ -144,22 +144,34 @@ fn would(ctx: &Ctx, store: &Store, picked: &Picked, command: Command) -> Result<
     Ok(())
 }
 
-/// Decides a command under the ledger's lock and appends what comes of it, with `beside` in other streams.
+/// Decides a command under the ledger's lock and appends what comes of it, with `beside` in other streams; then what fell
+/// due.
 fn carry(ctx: &Ctx, store: &mut Store, picked: &Picked, command: Command, beside: Vec<(StreamId, Facts)>) -> Result<Changed, AppError> {
+    let mut events = decided(ctx, store, picked, command, beside)?;
+    events.extend(fell_due(ctx, store, picked)?);
+    Ok(Changed { id: picked.brief.id, number: picked.brief.number, events })
+}
+
+/// [`carry`] without what fell due.
+fn decided(
+    ctx: &Ctx,
+    store: &mut Store,
+    picked: &Picked,
+    command: Command,
+    beside: Vec<(StreamId, Facts)>,
+) -> Result<Vec<Event>, AppError> {
     let stream = StreamId::incident(picked.brief.id);
     let ledger = store.ledger().id.clone();
     // The one that holds the execution lock is this process.
     let running = !matches!(command, Command::Start { .. }) && store.is_executing();
-    let mut events = store.append(|tx| {
+    Ok(store.append(|tx| {
         let before = tx.load(&stream)?;
         let asked = Asked { actor: &ctx.actor, now: ctx.now(), ledger: &ledger, running };
         let facts = decide(&fold(&before)?, &before, &asked, command)?;
         let own = facts.into_iter().map(|f| ctx.event(stream.clone(), f, None));
         let others = beside.into_iter().map(|(s, f)| ctx.event(s, f, None));
         own.chain(others).collect::<Result<Vec<_>, AppError>>()
-    })?;
-    events.extend(escalation::record_due(ctx, store, picked.brief.id)?);
-    Ok(Changed { id: picked.brief.id, number: picked.brief.number, events })
+    })?)
 }
 
 /// Refuses whoever is no known person, before anything is done.

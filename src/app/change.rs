@@ -73,12 +73,20 @@ pub fn change(
         let facts = decide(asked, &incident, &before)?;
         facts.into_iter().map(|f| ctx.event(stream.clone(), f, None)).collect::<Result<Vec<_>, AppError>>()
     })?;
-    let due = escalation::record_due(ctx, store, picked.brief.id).map_err(|e| {
-        AppError::told(e.kind(), format!("recorded, but what fell due could not be: {e}"))
-            .hint("Do not repeat it. `blotter tick` records what fell due.")
-    })?;
-    events.extend(due);
+    events.extend(fell_due(ctx, store, picked)?);
     Ok(Changed { id: picked.brief.id, number: picked.brief.number, events })
+}
+
+/// Records what fell due, right after a change that is recorded.
+///
+/// # Errors
+/// The ledger cannot be read or written; the message says that the change is recorded.
+pub fn fell_due(ctx: &Ctx, store: &mut Store, picked: &Picked) -> Result<Vec<Event>, AppError> {
+    escalation::record_due(ctx, store, picked.brief.id).map_err(|e| {
+        AppError::told(e.kind(), format!("recorded, but what fell due could not be: {e}"))
+            .hints_of(&e)
+            .hint("Do not repeat it. `blotter tick` records what fell due.")
+    })
 }
 
 /// Folds a stream, saying what is wrong when it is no incident's.

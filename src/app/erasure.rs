@@ -84,6 +84,11 @@ pub fn erase(ctx: &Ctx, store: &mut Store, text: &str, signature: &str) -> Resul
     let approvers = approvers(ctx, &asked.asked_by)?;
     let (approver, signed, list) = checked(ctx, text, signature, &approvers, &asked.asked_by)?;
     let signature = signed.to_value().map_err(|e| AppError::failed(e.to_string()))?;
+    if let Some(by) = erased_by(&store.load(&asked.stream)?, asked.seq) {
+        // Whoever tries again after a crash wants what is left in the log gone, too.
+        scrub(store, &what)?;
+        return Err(AppError::refused(format!("{what} is erased already, by {}.{by}; nothing of it is left in the ledger", brief.number)));
+    }
     let ledger = store.ledger().id.clone();
     let events = store.append(|tx| {
         let events = tx.load(&asked.stream)?;
@@ -129,7 +134,15 @@ pub fn scrub(store: &mut Store, what: &str) -> Result<(), AppError> {
             "{what} is erased, and that is recorded; but somebody has the ledger open, so its bytes still stand in the log beside it (`-wal`)"
         ))
         .hint(format!("End whoever reads the ledger (`fuser`), then `blotter erase {what}` again: it empties the log.")),
-        other => AppError::from(other),
+        other => {
+            let other = AppError::from(other);
+            AppError::told(
+                other.kind(),
+                format!("{what} is erased, and that is recorded; but its bytes may still stand in the log beside the ledger (`-wal`): {other}"),
+            )
+            .hints_of(&other)
+            .hint(format!("Once the disk works again, `blotter erase {what}` empties the log."))
+        }
     })
 }
 

@@ -141,7 +141,10 @@ impl StoreError {
             Self::Full => "Make room and try again; nothing that was acknowledged is lost.",
             Self::Network(_) => "Keep the ledger on a local disk and reach it over SSH; copy it elsewhere with `blotter backup`.",
             Self::Exposed { .. } => "Take the others' write permission away with `chmod go-w`.",
-            Self::Corrupt(_) => "Run `blotter verify` to see what is damaged; `blotter rebuild` mends what is only derived.",
+            // SQLite has one code for both, `SQLITE_CORRUPT`.
+            Self::Corrupt(_) => {
+                "Run `blotter verify` to see what is damaged; `blotter rebuild` mends what is only derived. If the next run says nothing of the kind, the disk could not be read: see the system's log."
+            }
             Self::Conflict { .. } => "Somebody else recorded something meanwhile; look at it and try again.",
             Self::IdReused(_) => "This is a bug, or two programs made the same id; the event that was there first stands.",
             Self::Halted(_) => "Run the command again: the ledger is checked when it is opened.",

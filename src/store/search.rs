@@ -219,7 +219,8 @@ impl Store {
         // All from one moment: somebody may be appending.
         let _snapshot = Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?;
         let mut found = Vec::new();
-        if schema::marks(&self.conn)?.1 >= 4 {
+        // Older ones have none that wait.
+        if self.conn.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'indexed'")?.exists([])? {
             let waiting = self.waiting()?;
             self.look(&waiting, &matching, limit, &mut found, wanted)?;
         }

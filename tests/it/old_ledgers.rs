@@ -133,7 +133,7 @@ fn the_first_thing_recorded_brings_a_ledger_up_to_date_with_everything_still_the
             house.ok("checkpoint --new-key --reason 'the old one was thrown away'");
         }
         house.ok("note -i 3 'the vendor was asked'");
-        assert_eq!(format(&house), 3);
+        assert_eq!(format(&house), 4);
         assert_eq!(read(&house), seen, "format {n} says something else than before");
         assert!(record(&house.ledger(), events) == record(&old, events), "the record of format {n} was changed");
         let now = u64::try_from(events + 2).expect("a count");
@@ -157,13 +157,13 @@ fn a_ledger_of_a_format_to_come_is_read_with_a_warning_and_nothing_is_recorded_i
     let before = house.ledger_bytes();
     assert_eq!(before.keys().collect::<Vec<_>>(), ["blotter.db"]);
 
-    let warning = "the ledger was written by a newer blotter (format 99, this one knows 3); some of it may not be shown";
+    let warning = "the ledger was written by a newer blotter (format 99, this one knows 4); some of it may not be shown";
     for line in ["list --all", "show 1", "search callbacks", "verify", "show 1 --json"] {
         house.ok(line).says(&[warning]);
     }
     assert_eq!(read(&house), seen);
     for line in ["note -i 3 x", "ack -i 3", "tick", "rebuild", "checkpoint --new-key --reason x"] {
-        house.run(line).fails(1, &["the ledger has format 99, this blotter writes up to 3", "Upgrade blotter"]);
+        house.run(line).fails(1, &["the ledger has format 99, this blotter writes up to 4", "Upgrade blotter"]);
     }
     let refused = house.run("note -i 3 x --json");
     assert_eq!((refused.code, &refused.json()["error"]["kind"]), (1, &"store".into()), "{refused}");
@@ -173,7 +173,7 @@ fn a_ledger_of_a_format_to_come_is_read_with_a_warning_and_nothing_is_recorded_i
     for line in ["open INC-003 --no-probes", "collect -i 1 --probe status"] {
         let ran = house.run(line);
         assert_eq!(ran.code, 1, "{ran}");
-        ran.says(&["not recorded: the ledger has format 99, this blotter writes up to 3", "blotter open --from "]);
+        ran.says(&["not recorded: the ledger has format 99, this blotter writes up to 4", "blotter open --from "]);
     }
     let mut after = house.ledger_bytes();
     after.retain(|name, _| !name.starts_with("blotter-spool-"));
@@ -188,7 +188,7 @@ fn a_format_to_come_that_still_lies_in_the_log_is_refused_too() {
     let kept = |name: &str| house.ledger_bytes().remove(name).expect("it is there");
     let before = (kept("blotter.db"), kept("blotter.db-wal"));
     assert_eq!(before.0[63], 3, "the header of the file says nothing of it yet");
-    house.run("note -i 3 x").fails(1, &["the ledger has format 99, this blotter writes up to 3"]);
+    house.run("note -i 3 x").fails(1, &["the ledger has format 99, this blotter writes up to 4"]);
     assert!((kept("blotter.db"), kept("blotter.db-wal")) == before, "changed by what was refused");
     drop(newer);
 }

@@ -7,16 +7,24 @@
 #![cfg(target_os = "linux")]
 
 #[cfg(test)]
+mod call;
+#[cfg(test)]
 mod child;
 #[cfg(test)]
 mod crowd;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod erase;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod harm;
 #[cfg(test)]
 mod person;
 #[cfg(test)]
 mod power;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod team;

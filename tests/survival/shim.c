@@ -8,6 +8,7 @@
  *               a write, half way (SHIM_KILL = before | half | after)
  * SHIM_READONLY nothing may be made, written, renamed or taken away: EROFS
  * SHIM_ROOM     writes fail with ENOSPC once so many bytes were written
+ * SHIM_READS    reads are counted, and may fail, instead of all other calls
  *
  * The shadow: at fsync/fdatasync of a file its bytes are kept under the inode's key, at fsync of a folder its
  * names, one "<key> <name>" a line. What was not flushed, bytes or names, does not exist. Disks and file systems
@@ -35,7 +36,7 @@
 static const char *under, *logfile, *shadow, *kill_how, *trace;
 static long fail_at, kill_at, room = -1;
 static int fail_errno;
-static int is_readonly;
+static int is_readonly, reads;
 static atomic_long calls, written;
 
 static long number(const char *name, long otherwise) {
@@ -54,6 +55,7 @@ __attribute__((constructor)) static void begin(void) {
     kill_at = number("SHIM_KILL_AT", 0);
     is_readonly = (int)number("SHIM_READONLY", 0);
     room = number("SHIM_ROOM", -1);
+    reads = (int)number("SHIM_READS", 0);
 }
 
 static void note(const char *did, const char *call, const char *path) {
@@ -94,7 +96,8 @@ static const char *of(int fd, char *out) {
 
 /* Counts a call; true when it must fail. */
 static int strike(const char *call, const char *path, long *number) {
-    if (!path) return 0;
+    *number = -1;
+    if (!path || reads != (strstr(call, "read") != NULL)) return 0;
     *number = atomic_fetch_add(&calls, 1) + 1;
     if (trace) note("called", call, path);
     if (is_readonly && strcmp(call, "open")) {
@@ -140,7 +143,7 @@ static void keep_bytes(int fd, int out) {
     if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY) fd = REAL(open)(link, O_RDONLY);
     else dup(fd); /* keeps the inode's number from being given out again while we live */
     for (off_t from = 0;;) {
-        ssize_t n = pread(fd, buffer, 1 << 20, from);
+        ssize_t n = REAL(pread64)(fd, buffer, 1 << 20, from);
         if (n < 0 || (n > 0 && REAL(write)(out, buffer, (size_t)n) != n)) give_up("copy");
         if (n == 0) break;
         from += n;
@@ -236,6 +239,20 @@ ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t from) {
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t from) { return pwrite64(fd, bytes, size, from); }
+
+ssize_t read(int fd, void *bytes, size_t size) {
+    char buffer[PATH_MAX];
+    long n = 0;
+    return reads && strike("read", of(fd, buffer), &n) ? -1 : REAL(read)(fd, bytes, size);
+}
+
+ssize_t pread64(int fd, void *bytes, size_t size, off64_t from) {
+    char buffer[PATH_MAX];
+    long n = 0;
+    return reads && strike("pread64", of(fd, buffer), &n) ? -1 : REAL(pread64)(fd, bytes, size, from);
+}
+
+ssize_t pread(int fd, void *bytes, size_t size, off_t from) { return pread64(fd, bytes, size, from); }
 
 int ftruncate64(int fd, off64_t size) {
     char buffer[PATH_MAX];

@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::{AppError, Ctx, ErrorKind, Picked, current, find, would};
-use crate::app::change::{Changed, fold};
-use crate::app::{escalation, signing};
+use crate::app::change::{Changed, fell_due, fold};
+use crate::app::signing;
 use crate::record::action::{Action, Approval};
 use crate::record::approval::{ApprovalText, LONGEST, Signed, TextKind};
 use crate::record::erasure;
@@ -220,7 +220,7 @@ pub(super) fn enter(
     })?;
     let signers_changed = events.iter().any(|e| signers_of(e).is_some());
     events.retain(|e| signers_of(e).is_none());
-    events.extend(escalation::record_due(ctx, store, picked.brief.id)?);
+    events.extend(fell_due(ctx, store, picked)?);
     Ok((events, signers_changed))
 }
 

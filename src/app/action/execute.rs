@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::glass::Broken;
 use super::resolve::{self, Stop};
-use super::{Watch, after, approval, block, carry, current, find, known_person, look, name, verify, would};
+use super::{Watch, after, approval, block, carry, current, decided, fell_due, find, known_person, look, name, verify, would};
 use crate::app::page::stored_runbook;
 use crate::app::select::Picked;
 use crate::app::{AppError, Ctx, ErrorKind};
@@ -155,7 +155,7 @@ impl Gate<'_> {
             drop(lock);
             return Ok((after(events, more), end));
         }
-        events.extend(self.begin(ctx, store, &prepared)?);
+        events.extend(self.begin(ctx, store, &prepared).map_err(|e| self.not_begun(e))?);
         (self.watch.tell)(&action.text);
         let ended = perform::perform(&aws, &action.kind, &arguments(&action), &prepared.before, self.request.within).await;
         let (more, end) = self.outcome(ctx, store, &action, ended, false)?;
@@ -176,6 +176,17 @@ impl Gate<'_> {
             Some(broken) => Ok(approval::enter(ctx, store, self.picked, start, broken.list.clone())?.0),
             None => Ok(carry(ctx, store, self.picked, start, Vec::new())?.events),
         }
+    }
+
+    /// The start may be recorded or not; that no call followed is certain.
+    fn not_begun(&self, e: AppError) -> AppError {
+        if e.kind() == ErrorKind::Refused {
+            return e;
+        }
+        let name = name(self.picked.brief.number, self.request.n);
+        AppError::told(e.kind(), format!("no call was made: {e}"))
+            .hints_of(&e)
+            .hint(format!("Try again with `blotter execute {name}`. If the start is recorded all the same it says so, and looks instead."))
     }
 
     /// The request as it stands now, when nothing of it moved; a stale one is recorded as such.
@@ -250,19 +261,28 @@ impl Gate<'_> {
             other => format!("unknown: {other:?}"),
         };
         (self.watch.tell)(&said);
-        let beside = match &end {
+        let beside = || match &end {
             // Where nothing verifies it, this is all that will ever be known of it.
             End::Done(_) if verify::blocks(self.runbook, &action.block).is_empty() => {
-                verify::deploy(ctx, store, self.picked, action, ctx.now(), false)?.into_iter().collect()
+                verify::deploy(ctx, store, self.picked, action, ctx.now(), false)
             }
-            _ => Vec::new(),
+            _ => Ok(None),
         };
-        let changed = carry(ctx, store, self.picked, command, beside).map_err(|e| {
-            let number = self.picked.brief.number;
-            AppError::told(e.kind(), format!("the call was made ({said}), and that could not be recorded: {e}"))
-                .hint(format!("Write it down. Once the ledger works again, `blotter execute {}` looks and records it.", name(number, n)))
-        })?;
-        Ok((changed.events, end))
+        let mut events = match beside().and_then(|beside| decided(ctx, store, self.picked, command, beside.into_iter().collect())) {
+            Ok(events) => events,
+            Err(e) if reconciled => return Err(e),
+            Err(e) => return Err(self.untold(n, &said, &e)),
+        };
+        events.extend(fell_due(ctx, store, self.picked)?);
+        Ok((events, end))
+    }
+
+    /// The call was made and the record does not say how it ended: from now on it is unknown to all others.
+    fn untold(&self, n: u64, said: &str, e: &AppError) -> AppError {
+        let name = name(self.picked.brief.number, n);
+        AppError::told(ErrorKind::Unknown, format!("the call was made ({said}), and that could not be recorded: {e}")).hints_of(e).hint(
+            format!("Write it down. Once the ledger works again, `blotter execute {name}` looks and records it; it calls nothing again."),
+        )
     }
 
     /// Looks whether a change was made whose outcome nobody knows. Never makes it.

@@ -59,7 +59,10 @@ impl From<Cannot> for Stop {
             Cannot::Look(t) => Self::Error(
                 AppError::told(ErrorKind::Unknown, format!("the world could not be asked: {t}")).hint("Nothing was changed. Try again."),
             ),
-            Cannot::Refused(why) => Self::World(why, Vec::new()),
+            Cannot::Refused(why) => Self::World(
+                why,
+                vec!["Nothing was proposed. See how things are now with `blotter collect`, and propose what fits.".to_owned()],
+            ),
         }
     }
 }
