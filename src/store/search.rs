@@ -111,7 +111,12 @@ impl<'c> Waiting<'c> {
     }
 }
 
-/// The position up to which the index goes.
+/// True when some events may not be in the index yet: in an older ledger all of them are.
+pub(super) fn may_wait(conn: &Connection) -> Result<bool, StoreError> {
+    Ok(conn.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'indexed'")?.exists([])?)
+}
+
+/// The position up to which the index goes, where some may wait.
 pub(super) fn up_to(conn: &Connection) -> Result<u64, StoreError> {
     let pos: Option<i64> = conn.prepare_cached("SELECT pos FROM indexed")?.query_row([], |r| r.get(0)).optional()?;
     pos.map(i64::cast_unsigned).ok_or_else(|| StoreError::Corrupt("nothing says how far the index of words goes".to_owned()))
@@ -219,8 +224,7 @@ impl Store {
         // All from one moment: somebody may be appending.
         let _snapshot = Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?;
         let mut found = Vec::new();
-        // Older ones have none that wait.
-        if self.conn.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'indexed'")?.exists([])? {
+        if may_wait(&self.conn)? {
             let waiting = self.waiting()?;
             self.look(&waiting, &matching, limit, &mut found, wanted)?;
         }

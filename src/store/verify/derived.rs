@@ -25,8 +25,8 @@ pub(super) struct Derived<'c> {
     readings: i64,
     /// `None` in a ledger that has no index.
     words: Option<i64>,
-    /// How far the index goes.
-    indexed: i64,
+    /// How far the index goes; `None` when nothing may wait for it.
+    indexed: Option<i64>,
     deploys: deploy::Expected,
     /// The format of the file.
     format: i64,
@@ -35,8 +35,8 @@ pub(super) struct Derived<'c> {
 impl<'c> Derived<'c> {
     pub(super) fn new(conn: &'c Connection) -> Self {
         let format = schema::marks(conn).map_or(schema::FORMAT, |(_, format)| format);
-        // One that says nothing of it goes nowhere, which is told at the end.
-        let indexed = if format >= 4 { search::up_to(conn).map_or(0, u64::cast_signed) } else { i64::MAX };
+        // Where that is not said, nothing is indexed, which is told at the end.
+        let indexed = search::may_wait(conn).unwrap_or(false).then(|| search::up_to(conn).map_or(0, u64::cast_signed));
         let words = (format >= 2).then_some(0);
         Self { conn, blobs: 0, lost_blobs: 0, readings: 0, words, indexed, deploys: HashMap::new(), format }
     }
@@ -45,7 +45,7 @@ impl<'c> Derived<'c> {
     /// cannot be known.
     pub(super) fn words(&mut self, pos: i64, stream: &StreamId, facts: &Facts, sound: bool) -> Result<Option<String>, StoreError> {
         let Some(count) = &mut self.words else { return Ok(None) };
-        if pos > self.indexed {
+        if self.indexed.is_some_and(|indexed| pos > indexed) {
             return Ok(None);
         }
         let mut query = self.conn.prepare_cached("SELECT body FROM search WHERE rowid = ?1")?;
@@ -132,7 +132,7 @@ impl<'c> Derived<'c> {
         }
         let within = "SELECT count(*) FROM indexed WHERE pos <= (SELECT max(pos) FROM event)";
         if let Some(words) = self.words
-            && (count("SELECT count(*) FROM search")? != words || self.format >= 4 && count(within)? != 1)
+            && (count("SELECT count(*) FROM search")? != words || self.indexed.is_some() && count(within)? != 1)
         {
             found.push((None, "the index of words differs".to_owned()));
         }
