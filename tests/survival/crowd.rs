@@ -63,7 +63,14 @@ fn of_several_that_begin_the_ledger_at_once_each_is_recorded() {
 const CROWD: usize = 16;
 const TURNS: usize = 5;
 
-/// A command that ran, with the file that it attached.
+/// A slow machine may keep somebody waiting for ten seconds, and then they are told; nobody gives up before.
+fn stayed_locked(output: &Output) -> bool {
+    let text = said(output);
+    let waited = text.split("the ledger stayed locked for ").nth(1).and_then(|t| t.split_once(" s")).map(|(n, _)| n.parse::<u64>());
+    output.status.code() == Some(1) && matches!(waited, Some(Ok(10..)))
+}
+
+/// A command that ran.
 struct Turn {
     args: Vec<String>,
     output: Output,
@@ -83,9 +90,6 @@ impl Turn {
             return;
         }
         assert!(text.contains("\nerror: ") && text.contains("\nhint: "), "{}", what());
-        // A slow machine may keep somebody waiting for ten seconds, and then they are told; nobody gives up before.
-        let waited = text.split("the ledger stayed locked for ").nth(1).and_then(|t| t.split_once(" s")).map(|(n, _)| n.parse::<u64>());
-        let stayed_locked = code == Some(1) && matches!(waited, Some(Ok(10..)));
         let refused = match self.args[0].as_str() {
             // What others did meanwhile may forbid it.
             "ack" | "severity" | "resolve" | "reopen" | "propose" | "approve" => code == Some(12),
@@ -93,7 +97,7 @@ impl Turn {
             "execute" => code == Some(12) || text.contains("FAILED"),
             _ => false,
         };
-        assert!(refused || stayed_locked, "{}", what());
+        assert!(refused || stayed_locked(&self.output), "{}", what());
     }
 }
 
@@ -247,16 +251,21 @@ fn of_several_that_execute_one_action_at_once_one_calls() {
     };
     let crowd: Vec<Child> = (0..CROWD).map(start).collect();
     let ends: Vec<Output> = crowd.into_iter().map(|p| p.wait_with_output().unwrap()).collect();
-    let (mut made, mut refused) = (0, 0);
-    for output in ends.iter().enumerate().filter(|(n, _)| n % 4 != 3).map(|(_, output)| output) {
-        match output.status.code() {
-            Some(0) => made += 1,
-            Some(12) => refused += 1,
-            _ => panic!("{}", said(output)),
-        }
+    let is = |code: i32| move |o: &&Output| o.status.code() == Some(code);
+    let (notes, executed): (Vec<_>, Vec<_>) = ends.iter().enumerate().partition(|(n, _)| n % 4 == 3);
+    let (notes, executed) = (notes.into_iter().map(|(_, o)| o), executed.into_iter().map(|(_, o)| o));
+    let (made, refused) = (executed.clone().filter(is(0)).count(), executed.clone().filter(is(12)).count());
+    let late = executed.clone().filter(|o| stayed_locked(o)).count();
+    for output in executed {
+        assert!(matches!(output.status.code(), Some(0 | 12)) || stayed_locked(output), "{}", said(output));
     }
-    assert_eq!((made, refused, team.calls("UpdateAlias").len()), (1, 11, 1));
-    assert!(ends.iter().skip(3).step_by(4).all(|o| o.status.success()));
-    assert_eq!((status(&team, &team.rig).as_str(), team.version().as_str()), ("succeeded", "41"));
+    for output in notes {
+        assert!(output.status.success() || stayed_locked(output), "{}", said(output));
+    }
+    assert!(made == 1 || (made == 0 && late > 0), "{made} say that they did it, {refused} were refused, {late} came too late");
+    // Whoever tries once more changes nothing about it.
+    team.output(&team.rig, &["execute", "a1"]);
+    assert_eq!((team.calls("UpdateAlias").len(), team.version().as_str()), (1, "41"));
+    assert_eq!(status(&team, &team.rig), "succeeded");
     assert_eq!(problems(&team.rig.store()), [""; 0]);
 }

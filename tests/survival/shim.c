@@ -8,6 +8,7 @@
  *               a write, half way (SHIM_KILL = before | half | after)
  * SHIM_READONLY nothing may be made, written, renamed or taken away: EROFS
  * SHIM_ROOM     writes fail with ENOSPC once so many bytes were written
+ * SHIM_ONLY     only calls of this name are counted
  * SHIM_READS    reads are counted, and may fail, instead of all other calls
  *
  * The shadow: at fsync/fdatasync of a file its bytes are kept under the inode's key, at fsync of a folder its
@@ -33,7 +34,7 @@
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static const char *under, *logfile, *shadow, *kill_how, *trace;
+static const char *under, *logfile, *shadow, *kill_how, *trace, *only;
 static long fail_at, kill_at, room = -1;
 static int fail_errno;
 static int is_readonly, reads;
@@ -50,6 +51,7 @@ __attribute__((constructor)) static void begin(void) {
     shadow = getenv("SHIM_SHADOW");
     kill_how = getenv("SHIM_KILL");
     trace = getenv("SHIM_TRACE");
+    only = getenv("SHIM_ONLY");
     fail_at = number("SHIM_FAIL_AT", 0);
     fail_errno = (int)number("SHIM_ERRNO", EIO);
     kill_at = number("SHIM_KILL_AT", 0);
@@ -97,7 +99,7 @@ static const char *of(int fd, char *out) {
 /* Counts a call; true when it must fail. */
 static int strike(const char *call, const char *path, long *number) {
     *number = -1;
-    if (!path || reads != (strstr(call, "read") != NULL)) return 0;
+    if (!path || reads != (strstr(call, "read") != NULL) || (only && strcmp(only, call))) return 0;
     *number = atomic_fetch_add(&calls, 1) + 1;
     if (trace) note("called", call, path);
     if (is_readonly && strcmp(call, "open")) {

@@ -1,5 +1,6 @@
 //! A team: settings with people, keys of their own, and a stack on loopback that they can change.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use blotter::record::time::Timestamp;
 use blotter::simulator::{Call, Clock, Fault, Rule, Simulator, World, scenario};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::person::blotter;
@@ -158,19 +160,32 @@ impl Team {
 
     /// Starts `command` and waits until the stack has its call number `nth` of `operation` and holds it: `acted` says
     /// whether it did what the call asks for, and only the answer is missing.
-    pub(crate) fn hold(&self, mut command: Command, operation: &str, nth: usize, acted: bool) -> Child {
+    pub(crate) fn hold(&self, mut command: Command, operation: &str, nth: usize, acted: bool) -> Held {
         let (_, name) = operation.split_once('/').unwrap();
         let rule = Rule::new(operation, Fault::Latency(Duration::from_secs(3600))).after(nth as u64 - 1);
         self.stack.fault(if acted { rule.late() } else { rule });
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut held = Held(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
         let has_it = |calls: &[Call]| calls.get(nth - 1).is_some_and(|c| c.applied == acted);
         while !has_it(&self.calls(name)) {
-            if child.try_wait().unwrap().is_some() {
-                panic!("it ended before call {nth} of {operation}: {}", said(&child.wait_with_output().unwrap()));
+            if let Some(status) = held.0.try_wait().unwrap() {
+                let mut error = String::new();
+                held.0.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+                panic!("it ended before call {nth} of {operation}: {status}\n{error}");
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        child
+        kill_process(Pid::from_child(&held.0), Signal::STOP).unwrap();
+        held
+    }
+}
+
+/// A process that waits for an answer. It is killed, as by `kill -9`, when this is dropped.
+pub(crate) struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 }
 
