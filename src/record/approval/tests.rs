@@ -78,6 +78,15 @@ fn only_the_one_form_is_read() {
 }
 
 #[test]
+fn a_text_of_64_kib_is_read_and_no_longer_one() {
+    let of = |letters: usize| ApprovalText { text: "x".repeat(letters), ..text() };
+    let room = 65_536 - (of(1).render().len() - 1);
+    assert_eq!(ApprovalText::parse(&of(room).render()), Ok(of(room)));
+    let why = ApprovalText::parse(&of(room + 1).render()).unwrap_err().to_string();
+    assert_eq!(why, "line 1: the text is too long to be an approval");
+}
+
+#[test]
 fn a_difference_is_named_with_both_values() {
     let a = text();
     assert_eq!(a.differs(&ApprovalText { comment: None, expires_at: at("2026-03-22T02:20:00Z"), ..a.clone() }), None);

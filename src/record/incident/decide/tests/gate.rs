@@ -50,3 +50,13 @@ fn what_needs_no_approval_counts_none() {
     s.carry_out(Command::Propose(Proposal { kind: "manual".to_owned(), rule: none, ..plan() })).unwrap();
     assert!(s.ask(start()).is_ok());
 }
+
+#[test]
+fn whoever_signed_may_not_execute_under_a_second_id() {
+    let mut s = waiting();
+    let mut two_ids = approval(&s, "T-JOSH");
+    two_ids.signed.persons.push("T-JOSH2".to_owned());
+    s.carry_out(Command::Approve(two_ids)).unwrap();
+    assert_eq!(refused(s.by("T-JOSH2").ask(start())), "`T-JOSH2` approved 7.a1 and may not execute it");
+    assert!(s.by("T-OPS").ask(start()).is_ok());
+}
