@@ -239,11 +239,14 @@ fn slowest_probe(shown: &Value) -> Done<f64> {
 }
 
 /// Start-up against a program that does nothing.
-fn starting(table: &mut Table, _: &Path) -> Done<()> {
+fn starting(table: &mut Table, dir: &Path) -> Done<()> {
+    // Installed: the linker leaves its output in small pieces of the page cache, a copy lies there in large ones.
+    let installed = dir.join("blotter");
+    std::fs::copy(env!("CARGO_BIN_EXE_blotter"), &installed)?;
     let (mut ours, mut nothing, mut over) = (Sample::default(), Sample::default(), Sample::default());
     for _ in 0..60 {
         let (idle, _) = process(&mut Command::new("/bin/true"), &[0])?;
-        let (version, _) = process(Command::new(env!("CARGO_BIN_EXE_blotter")).arg("--version"), &[0])?;
+        let (version, _) = process(Command::new(&installed).arg("--version"), &[0])?;
         nothing.add(idle * 1000.0);
         ours.add(version * 1000.0);
         over.add((version - 2.0 * idle) * 1000.0);

@@ -27,6 +27,8 @@ const PRAGMAS: [&str; 6] = [
 pub(crate) fn noting(table: &mut Table, dir: &Path) -> Done<()> {
     let dir = dir.join("note");
     drop(begin(&dir.join("ledger.db"))?);
+    let installed = dir.join("blotter");
+    std::fs::copy(BLOTTER, &installed)?;
     let text = "n".repeat(297);
     let shell = |lines: &[String], db: &Path| {
         let mut command = Command::new("sqlite3");
@@ -45,7 +47,7 @@ pub(crate) fn noting(table: &mut Table, dir: &Path) -> Done<()> {
     let (mut theirs, mut ours, mut ratio) = (Sample::default(), Sample::default(), Sample::default());
     for round in 0..60 {
         let (peer, _) = process(&mut shell(&insert, &plain), &[0])?;
-        let mut command = Command::new(BLOTTER);
+        let mut command = Command::new(&installed);
         command.env_clear().env("HOME", &dir).current_dir(&dir);
         command.args(["note", &text, "--as", "T-OPS", "--incident", "1", "--store", "ledger.db"]);
         let (own, _) = process(&mut command, &[0])?;

@@ -5,6 +5,7 @@
 //! ever renamed.
 
 use std::io::{self, Read};
+use std::thread;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
@@ -105,32 +106,37 @@ impl Store {
         kept
     }
 
+    /// Each full chunk is compressed on a thread beside, while the next one is read.
     fn stream_in(&self, mut reader: impl Read, limit: Option<u64>) -> Result<(BlobRef, bool), StoreError> {
         let salt = new_salt()?;
         let mut hasher = Sha256::new_with_prefix(salt);
         let (mut size, mut n) = (0_u64, 0_i64);
-        let mut raw = Vec::new();
-        let truncated = loop {
-            let room = limit.map_or(CHUNK as u64, |l| (l - size).min(CHUNK as u64));
-            raw.clear();
-            reader.by_ref().take(room).read_to_end(&mut raw).map_err(StoreError::Input)?;
-            hasher.update(&raw);
-            size += raw.len() as u64;
-            let ended = (raw.len() as u64) < room;
-            let full = limit == Some(size);
-            let more = full && !ended && has_more(&mut reader)?;
-            let body = if raw.is_empty() { None } else { Some(compress(&raw)?) };
-            let last = ended || full;
-            let blob = last.then(|| BlobRef { digest: Hash(hasher.clone().finalize().into()), size });
-            if body.is_some() || blob.is_some() {
-                self.write_chunk(&salt, n, body.as_deref(), blob.as_ref())?;
+        thread::scope(|scope| {
+            let mut packing: Option<thread::ScopedJoinHandle<'_, Result<Vec<u8>, StoreError>>> = None;
+            loop {
+                let room = limit.map_or(CHUNK as u64, |l| (l - size).min(CHUNK as u64));
+                let mut raw = Vec::new();
+                reader.by_ref().take(room).read_to_end(&mut raw).map_err(StoreError::Input)?;
+                hasher.update(&raw);
+                size += raw.len() as u64;
+                if let Some(packed) = packing.take() {
+                    let body = packed.join().map_err(|_| StoreError::io("cannot compress")(io::Error::other("the thread died")))??;
+                    self.write_chunk(&salt, n, Some(&body), None)?;
+                    n += 1;
+                }
+                let ended = (raw.len() as u64) < room;
+                let full = limit == Some(size);
+                let more = full && !ended && has_more(&mut reader)?;
+                if !ended && !full {
+                    packing = Some(scope.spawn(move || compress(&raw)));
+                    continue;
+                }
+                let body = if raw.is_empty() { None } else { Some(compress(&raw)?) };
+                let blob = BlobRef { digest: Hash(hasher.finalize().into()), size };
+                self.write_chunk(&salt, n, body.as_deref(), Some(&blob))?;
+                return Ok((blob, more));
             }
-            n += 1;
-            if last {
-                break more;
-            }
-        };
-        Ok((BlobRef { digest: Hash(hasher.finalize().into()), size }, truncated))
+        })
     }
 
     fn write_chunk(&self, salt: &[u8; 32], n: i64, body: Option<&[u8]>, blob: Option<&BlobRef>) -> Result<(), StoreError> {

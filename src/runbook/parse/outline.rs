@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of TOML.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -358,13 +359,20 @@ fn classify(info: &str) -> Class {
 #[derive(Default)]
 struct Slugs(HashMap<String, usize>);
 
+/// Without what no slug has. Most headings are ASCII, and to compile an expression takes longer than to read a runbook.
+fn kept_in_slugs(heading: &str) -> Cow<'_, str> {
+    if heading.is_ascii() {
+        return heading.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ' ')).collect();
+    }
+    NOT_IN_SLUGS.as_ref().map_or(heading.into(), |r| r.replace_all(heading, ""))
+}
+
 static NOT_IN_SLUGS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[^\w\- ]").ok());
 
 impl Slugs {
     fn next(&mut self, heading: &str) -> String {
         let lower = heading.trim().to_lowercase();
-        let kept = NOT_IN_SLUGS.as_ref().map_or(lower.clone().into(), |r| r.replace_all(&lower, ""));
-        let base = kept.replace(' ', "-");
+        let base = kept_in_slugs(&lower).replace(' ', "-");
         let mut slug = base.clone();
         while self.0.contains_key(&slug) {
             let n = self.0.entry(base.clone()).or_default();
@@ -420,5 +428,13 @@ mod tests {
         let out = outline(text, &mut sink);
         assert_eq!(sink.finish(), []);
         assert_eq!(&text[out.fences[0].body.clone()], "id = 'x'\r\n```\r\n");
+    }
+
+    #[test]
+    fn ascii_headings_keep_what_all_others_keep() {
+        let all: String = (0..128_u8).map(char::from).collect();
+        let expression = NOT_IN_SLUGS.as_ref().unwrap();
+        assert_eq!(kept_in_slugs(&all), expression.replace_all(&all, ""));
+        assert_eq!(kept_in_slugs("zürich: step 1"), "zürich step 1");
     }
 }

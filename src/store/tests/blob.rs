@@ -126,11 +126,11 @@ fn a_source_that_trickles_is_kept_and_one_that_fails_is_not() {
     let (place, mut store) = Place::new();
     let (blob, _) = store.put_blob(Trickle { left: 5 * MIB, last: None }, None).unwrap();
     assert_eq!(read_back(&store, &blob.digest), vec![b't'; 5 * MIB]);
-    let failed = store.put_blob(Trickle { left: 5 * MIB, last: Some(io::ErrorKind::BrokenPipe) }, None).unwrap_err();
+    let failed = store.put_blob(Trickle { left: 9 * MIB, last: Some(io::ErrorKind::BrokenPipe) }, None).unwrap_err();
     assert!(matches!(&failed, StoreError::Input(e) if e.kind() == io::ErrorKind::BrokenPipe), "{failed}");
     let blobs: i64 = place.raw().query_row("SELECT count(*) FROM blob", [], |r| r.get(0)).unwrap();
     assert_eq!(blobs, 1);
-    // The chunk that was written before it failed is an orphan, and the ledger goes on.
+    // The chunk that was written before it failed, the next one being packed, is an orphan, and the ledger goes on.
     record(&mut store, vec![opening(1)]);
     assert_eq!(store.collect_orphans().unwrap(), 4);
     assert_eq!(chunks(&place), []);
