@@ -3,8 +3,11 @@
 //! The bytes are the contract (`v` 1): a header is canonical JSON and is hashed as written; a payload is
 //! JSON hashed as stored. Types here are what is *stored*; what is printed has types of its own.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::actor::Actor;
 use super::id::{EventId, Hash, IdError, StreamId, hex, unhex};
@@ -128,17 +131,29 @@ impl Payload {
         let payload = Self { data: facts.to_value()?, salt: hex(&salt), sv: PAYLOAD_VERSION };
         Ok(serde_json::to_string(&payload)?)
     }
+}
 
-    /// Reads stored bytes.
+/// A payload as it is read: its data is parsed once, as what the event says that it is.
+#[derive(Deserialize)]
+struct Stored<'a> {
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(borrow)]
+    salt: Cow<'a, str>,
+    sv: u64,
+}
+
+impl Facts {
+    /// Reads the stored bytes of the payload of an event of type `kind`.
     ///
     /// # Errors
     /// JSON of another form, or a salt that is not 16 bytes of hex.
-    pub fn from_bytes(bytes: &str) -> Result<Self, BytesError> {
-        let payload: Self = serde_json::from_str(bytes)?;
-        if unhex(&payload.salt).is_none_or(|s| s.len() != 16) {
+    pub fn read(kind: &str, payload: &str) -> Result<Self, BytesError> {
+        let Stored { data, salt, sv } = serde_json::from_str(payload)?;
+        if unhex(&salt).is_none_or(|s| s.len() != 16) {
             return Err(BytesError::NotCanonical);
         }
-        Ok(payload)
+        Ok(Self::from_json(kind, sv, data.get())?)
     }
 }
 
@@ -167,10 +182,7 @@ impl Event {
         let header = Header::from_bytes(header)?;
         let facts = match payload {
             None => Facts::Erased,
-            Some(p) => {
-                let p = Payload::from_bytes(p)?;
-                Facts::from_value(&header.kind, p.sv, p.data)?
-            }
+            Some(payload) => Facts::read(&header.kind, payload)?,
         };
         let Ok(actor) = header.actor.parse();
         Ok(Self { header, hash, actor, facts })

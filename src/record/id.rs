@@ -1,8 +1,10 @@
 //! Names of things in the record: streams, events, incidents, hashes, and the short refs a person types.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -46,8 +48,12 @@ impl FromStr for Hash {
     type Err = IdError;
 
     fn from_str(s: &str) -> Result<Self, IdError> {
-        let bytes = unhex(s).ok_or(IdError::Hash)?;
-        Ok(Self(bytes.try_into().map_err(|_| IdError::Hash)?))
+        let pairs: &[u8; 64] = s.as_bytes().try_into().map_err(|_| IdError::Hash)?;
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(pairs.as_chunks::<2>().0) {
+            *byte = digit(pair[0]).zip(digit(pair[1])).map(|(high, low)| high << 4 | low).ok_or(IdError::Hash)?;
+        }
+        Ok(Self(bytes))
     }
 }
 
@@ -62,13 +68,16 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
-/// Reads lower-case hex; `None` on anything else.
-pub fn unhex(s: &str) -> Option<Vec<u8>> {
-    let digit = |b: u8| match b {
+fn digit(b: u8) -> Option<u8> {
+    match b {
         b'0'..=b'9' => Some(b - b'0'),
         b'a'..=b'f' => Some(b - b'a' + 10),
         _ => None,
-    };
+    }
+}
+
+/// Reads lower-case hex; `None` on anything else.
+pub fn unhex(s: &str) -> Option<Vec<u8>> {
     let b = s.as_bytes();
     if !b.len().is_multiple_of(2) {
         return None;
@@ -90,6 +99,25 @@ pub enum IdError {
     Ref(String),
 }
 
+/// Reads a text and parses it, without a copy of its own.
+pub(super) fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(d: D) -> Result<T, D::Error> {
+    struct Text<T>(PhantomData<T>);
+
+    impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+
+    d.deserialize_str(Text(PhantomData))
+}
+
 macro_rules! by_text {
     ($($t:ty),*) => {$(
         impl Serialize for $t {
@@ -99,7 +127,7 @@ macro_rules! by_text {
         }
         impl<'de> Deserialize<'de> for $t {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+                parsed(d)
             }
         }
     )*};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, SubsecRound, TimeDelta, Timelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in UTC, cut to milliseconds.
@@ -55,7 +55,14 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
+        // Written with every event, so without chrono's reading of a pattern each time.
+        let (date, time) = (self.0.date_naive(), self.0.time());
+        let (year, month, day) = (date.year(), date.month(), date.day());
+        let (hour, minute, second, ms) = (time.hour(), time.minute(), time.second(), self.0.timestamp_subsec_millis());
+        if !(0..=9999).contains(&year) || ms >= 1000 {
+            return write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.3fZ"));
+        }
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
     }
 }
 
@@ -82,8 +89,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let s = String::deserialize(d)?;
-        s.parse().map_err(serde::de::Error::custom)
+        super::id::parsed(d)
     }
 }
 
@@ -139,6 +145,18 @@ mod tests {
         let t: Timestamp = "2026-11-24T03:13:07.123456+01:00".parse().unwrap();
         assert_eq!(t.to_string(), "2026-11-24T02:13:07.123Z");
         assert_eq!(t.plus_millis(877).to_string(), "2026-11-24T02:13:08.000Z");
+    }
+
+    #[test]
+    fn instants_are_written_as_chrono_writes_them() {
+        for ms in
+            [0, -1, 1_774_145_580_000, 951_782_399_999, -62_167_219_200_000, -62_167_219_200_001, 253_402_300_799_999, 253_402_300_800_000]
+        {
+            let t = Timestamp::from_millis(ms).unwrap();
+            assert_eq!(t.to_string(), t.0.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string());
+        }
+        let leap = "2016-12-31T23:59:60.250Z";
+        assert_eq!(leap.parse::<Timestamp>().unwrap().to_string(), leap);
     }
 
     #[test]

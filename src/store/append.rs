@@ -210,12 +210,9 @@ impl Store {
     /// [`StoreError::IdReused`], [`StoreError::Conflict`], or trouble with the file.
     pub fn append_events(&mut self, expected: &[(StreamId, Head)], events: Vec<NewEvent>) -> Result<Vec<Event>, StoreError> {
         let outcome = self.append(|tx| {
-            let mut all_known = true;
-            for e in &events {
-                all_known &= tx.known(e.id)?.is_some();
-            }
-            if !all_known {
-                for (stream, head) in expected {
+            for (stream, head) in expected {
+                // Whoever tries again finds the stream moved by what it recorded itself.
+                if tx.head(stream)? != *head && !all_known(tx, &events)? {
                     tx.expect(stream, *head)?;
                 }
             }
@@ -225,6 +222,15 @@ impl Store {
             AppendError::Refused(e) | AppendError::Store(e) => e,
         })
     }
+}
+
+fn all_known(tx: &Tx<'_>, events: &[NewEvent]) -> Result<bool, StoreError> {
+    for e in events {
+        if tx.known(e.id)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// When the newest event of the ledger was recorded. That one cannot be read is `verify`'s business.

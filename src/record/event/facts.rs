@@ -56,13 +56,10 @@ macro_rules! facts {
             ///
             /// # Errors
             /// Data of a known type and version that does not have its form.
-            pub fn from_value(kind: &str, sv: u64, data: Value) -> Result<Self, serde_json::Error> {
-                if sv > PAYLOAD_VERSION {
-                    return Ok(Self::Other { kind: kind.to_owned(), data });
-                }
+            pub(super) fn from_json(kind: &str, sv: u64, data: &str) -> Result<Self, serde_json::Error> {
                 Ok(match kind {
-                    $($name => Self::$variant(Box::new(serde_json::from_value(data)?)),)*
-                    _ => Self::Other { kind: kind.to_owned(), data },
+                    $($name if sv <= PAYLOAD_VERSION => Self::$variant(Box::new(serde_json::from_str(data)?)),)*
+                    _ => Self::Other { kind: kind.to_owned(), data: serde_json::from_str(data)? },
                 })
             }
         }

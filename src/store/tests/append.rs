@@ -230,3 +230,36 @@ fn a_clock_that_went_back_is_told_and_the_order_of_the_record_holds() {
     assert_eq!(seqs, [1, 2, 3]);
     assert!(place.verify().is_ok());
 }
+
+/// Steps of SQLite's machine that an append of one note takes in an incident of `length` events, in the middle of ten.
+fn steps(length: usize) -> u64 {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    let (_place, mut store) = Place::new();
+    record(&mut store, vec![opening(1)]);
+    record(&mut store, (1..length).map(|n| noted(1, &format!("note {n}"))).collect());
+    let count = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&count);
+    let counting = move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        false
+    };
+    store.conn.progress_handler(1, Some(counting)).unwrap();
+    let mut taken: Vec<u64> = (0..10)
+        .map(|n| {
+            count.store(0, Ordering::Relaxed);
+            record(&mut store, vec![noted(1, &format!("further {n}"))]);
+            count.load(Ordering::Relaxed)
+        })
+        .collect();
+    taken.sort_unstable();
+    taken[5]
+}
+
+#[test]
+fn an_append_takes_as_many_steps_in_a_long_stream_as_in_a_short_one() {
+    let short = steps(10);
+    assert!(short > 100, "nothing is counted: {short}");
+    assert_eq!((steps(1_000), steps(5_000)), (short, short));
+}

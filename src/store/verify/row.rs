@@ -6,7 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use crate::record::chain;
-use crate::record::event::{Facts, Header, Payload};
+use crate::record::event::{Facts, Header};
 use crate::record::id::Hash;
 
 /// Rows as read, their bytes end to end in one buffer.
@@ -158,9 +158,7 @@ fn read_payload(header: &Header, stored: &[u8], body: &[u8], faults: &mut Vec<(&
         faults.push(("payload", format!("its hash is {}, the header names {}", actual.short(), header.payload.short())));
         return None;
     }
-    let facts = std::str::from_utf8(body)
-        .map_err(|e| e.to_string())
-        .and_then(|t| Payload::from_bytes(t).map_err(|e| e.to_string()))
-        .and_then(|p| Facts::from_value(&header.kind, p.sv, p.data).map_err(|e| e.to_string()));
+    let facts =
+        std::str::from_utf8(body).map_err(|e| e.to_string()).and_then(|text| Facts::read(&header.kind, text).map_err(|e| e.to_string()));
     facts.map_err(|e| faults.push(("payload", format!("it is not readable: {e}")))).ok()
 }
