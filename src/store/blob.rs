@@ -4,11 +4,13 @@
 //! event names is an orphan. Chunks go by the salt, which is known before the first byte, so nothing is
 //! ever renamed.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::thread;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
+use zstd::bulk::Decompressor;
 
 use super::error::StoreError;
 use super::{Store, lock, open};
@@ -55,6 +57,23 @@ fn new_salt() -> Result<[u8; 32], StoreError> {
 
 fn compress(raw: &[u8]) -> Result<Vec<u8>, StoreError> {
     zstd::bulk::compress(raw, LEVEL).map_err(StoreError::io("cannot compress"))
+}
+
+thread_local! {
+    /// To make one takes longer than to unpack a small answer with it.
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn decompress(body: &[u8]) -> io::Result<Vec<u8>> {
+    // What the frame says is only believed as far as a chunk goes.
+    let said = zstd::zstd_safe::get_frame_content_size(body).ok().flatten().and_then(|n| usize::try_from(n).ok());
+    UNPACKER.with_borrow_mut(|held| {
+        let unpacker = match held {
+            Some(unpacker) => unpacker,
+            None => held.insert(Decompressor::new()?),
+        };
+        unpacker.decompress(body, said.unwrap_or(CHUNK).min(CHUNK))
+    })
 }
 
 /// Writes prepared bytes within the caller's transaction.
@@ -260,7 +279,7 @@ impl<'a> BlobReader<'a> {
         if Hash::of(&[body]).0.as_slice() != sum {
             return Err(self.fault(&format!("is damaged in chunk {}", self.next)));
         }
-        self.raw = zstd::bulk::decompress(body, CHUNK).map_err(|e| self.fault(&format!("cannot be decompressed: {e}")))?;
+        self.raw = decompress(body).map_err(|e| self.fault(&format!("cannot be decompressed: {e}")))?;
         self.hasher.update(&self.raw);
         self.seen += self.raw.len() as u64;
         self.next += 1;

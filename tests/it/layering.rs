@@ -66,6 +66,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("refinery", &["store"]),
     ("zstd", &["store"]),
+    ("ed25519_dalek", &["store"]),
     ("ssh_key", &["store", "sign"]),
     ("tempfile", &["store", "config", "sign", "app"]),
     ("getrandom", &["store", "sign", "app"]),
