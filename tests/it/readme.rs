@@ -52,7 +52,16 @@ fn what_it_shows_and_links_to_is_there() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let links: Vec<&str> = README.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(links.len() > 5, "{links:?}");
+    let headings: Vec<String> = README
+        .lines()
+        .filter_map(|l| l.strip_prefix("## ").or_else(|| l.strip_prefix("### ")))
+        .map(|h| h.to_lowercase().replace(' ', "-"))
+        .collect();
     for link in links.into_iter().filter(|l| !l.starts_with("http")) {
-        assert!(root.join(link).exists(), "{link}");
+        let is_there = match link.strip_prefix('#') {
+            Some(heading) => headings.iter().any(|h| h == heading),
+            None => root.join(link).exists(),
+        };
+        assert!(is_there, "{link}");
     }
 }
