@@ -76,7 +76,7 @@ fn a_process_killed_at_any_step_of_the_call_leaves_it_unknown_until_somebody_loo
         drop(team.hold(traced(&team, &rig), "lambda/UpdateAlias", 1, false));
         rig.done()
     };
-    // Of calls that are as many whatever the sizes are: at each end of the request one of their own.
+    // Of calls that are as many whatever the sizes are: the last one before the request, and the first one after it.
     let before = |call: &str| trace.lines().filter(|l| l.starts_with(&format!("called {call} "))).count();
     let killed_at = |rig: &Rig, call: &str, nth: usize, how: &str| {
         let settings = [("ONLY", call.to_owned()), ("KILL_AT", nth.to_string()), ("KILL", how.to_owned())];
@@ -99,7 +99,7 @@ fn a_process_killed_at_any_step_of_the_call_leaves_it_unknown_until_somebody_loo
     ] {
         let rig = team.fresh();
         match step {
-            "before the request is sent" => killed_at(&rig, "rename", before("rename"), "after"),
+            "before the request is sent" => killed_at(&rig, "open", before("open"), "after"),
             "before the answer is recorded" => killed_at(&rig, "open", before("open") + 1, "before"),
             _ => held(&rig, made),
         }
