@@ -98,7 +98,8 @@ impl<'c> Waiting<'c> {
 
     fn put_in(&mut self) -> Result<(), StoreError> {
         let Some((first, last)) = self.span.take() else { return Ok(()) };
-        let mut insert = self.conn.prepare_cached("INSERT INTO search (rowid, body) VALUES (?1, ?2)")?;
+        // Where the mark was set back, some are there already: nobody's event is refused for that.
+        let mut insert = self.conn.prepare_cached("INSERT OR REPLACE INTO search (rowid, body) VALUES (?1, ?2)")?;
         each_after(self.conn, up_to(self.conn)?, first, &mut |pos, text| {
             insert.execute(params![pos.cast_signed(), text])?;
             Ok(())

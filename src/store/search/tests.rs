@@ -233,6 +233,17 @@ fn small_events_wait_for_the_index_and_are_found_all_the_same() {
 }
 
 #[test]
+fn a_mark_that_was_set_back_keeps_nobody_from_recording() {
+    let mut l = Ledger::new();
+    l.add(note("the proxy was restarted"));
+    l.answer(b"the proxy again");
+    l.store.conn.execute_batch("UPDATE indexed SET pos = 2").unwrap();
+    l.answer(b"and the proxy once more");
+    assert_eq!(l.find("proxy"), [4, 3, 2]);
+    assert_eq!(l.problems(), [] as [String; 0]);
+}
+
+#[test]
 fn a_ledger_from_before_the_index_gets_one_when_it_is_opened_for_recording() {
     let mut l = Ledger::new();
     l.add(note("the proxy was restarted"));
