@@ -48,7 +48,7 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
     }
     let notices = check_modes(path, &meta)?;
     // SQLite would lay files beside a ledger that is not to be touched.
-    if let Some(format) = stamped(path).filter(|f| *f > schema::FORMAT) {
+    if let Some(format) = stamped(path, &meta).filter(|f| *f > schema::FORMAT) {
         return Err(StoreError::Newer { found: format, known: schema::FORMAT });
     }
     let presence = Presence::enter(&meta, true)?;
@@ -249,8 +249,14 @@ fn check_modes(path: &Path, meta: &fs::Metadata) -> Result<Vec<String>, StoreErr
 }
 
 /// The format that a ledger's header names, where no `-wal` may say otherwise; see "The Database Header" in
-/// <https://sqlite.org/fileformat2.html>.
-fn stamped(path: &Path) -> Option<i64> {
+/// <https://sqlite.org/fileformat2.html>. Not looked at while this process has the file open: closing it here would give up
+/// the locks that SQLite has on it there.
+fn stamped(path: &Path, meta: &fs::Metadata) -> Option<i64> {
+    // Held until the file is closed again: nobody opens it meanwhile.
+    let here = Presence::here();
+    if here.iter().any(|(f, _)| *f == (meta.dev(), meta.ino())) {
+        return None;
+    }
     let mut head = [0; 72];
     fs::File::open(path).and_then(|mut f| f.read_exact(&mut head)).ok()?;
     let word = |at: usize| i64::from(u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));

@@ -333,3 +333,24 @@ fn only_one_handle_executes_at_a_time() {
 fn the_default_waits_ten_seconds() {
     assert_eq!(Settings::default().wait, Duration::from_secs(10));
 }
+
+/// To close a file gives up every lock that this process has on it, SQLite's too.
+#[cfg(target_os = "linux")]
+#[test]
+fn to_open_it_once_more_gives_up_no_lock_of_the_first() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let (place, mut first) = Place::new();
+    record(&mut first, vec![opening(1)]);
+    let (inode, pid) = (place.path.metadata().unwrap().ino(), std::process::id());
+    let locks = || {
+        let all = std::fs::read_to_string("/proc/locks").unwrap();
+        all.lines().filter(|l| l.contains(&format!(" {pid} ")) && l.contains(&format!(":{inode} "))).count()
+    };
+    let held = locks();
+    assert!(held > 0, "it has none");
+    let second = place.open(Access::Append);
+    assert_eq!(locks(), held);
+    drop(second);
+    assert_eq!(locks(), held);
+}
