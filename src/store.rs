@@ -120,8 +120,10 @@ pub struct LedgerInfo {
 pub struct Store {
     // Closed before the copy it may read is deleted.
     conn: Connection,
-    _copy: Option<TempDir>,
-    _presence: Option<open::Presence>,
+    copy: Option<Arc<TempDir>>,
+    presence: Option<open::Presence>,
+    /// How the file is opened once more.
+    query: &'static str,
     path: PathBuf,
     access: Access,
     settings: Settings,
@@ -176,8 +178,9 @@ impl Store {
         opened.notices.iter().for_each(|n| settings.notices.add(n));
         Ok(Self {
             conn: opened.conn,
-            _copy: opened.copy,
-            _presence: opened.presence,
+            copy: opened.copy,
+            presence: opened.presence,
+            query: opened.query,
             path: path.to_owned(),
             access,
             settings,
@@ -187,6 +190,28 @@ impl Store {
             key: None,
             unnamed_blobs: None,
             notices: opened.notices,
+        })
+    }
+
+    /// One more handle on the same file, to read it on another thread; what it sees may be of a later moment.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn again(&self) -> Result<Self, StoreError> {
+        Ok(Self {
+            conn: open::again(&self.conn, self.query, &self.path, &self.settings)?,
+            copy: self.copy.clone(),
+            presence: self.presence.as_ref().map(open::Presence::again),
+            query: self.query,
+            path: self.path.clone(),
+            access: Access::Read,
+            settings: self.settings.clone(),
+            ledger: self.ledger.clone(),
+            unlocked: self.unlocked,
+            halted: None,
+            key: None,
+            unnamed_blobs: None,
+            notices: Vec::new(),
         })
     }
 

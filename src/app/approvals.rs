@@ -1,6 +1,8 @@
 //! Checks every approval of the ledger once more: who signed what, whether they might, and whether the record still says
 //! what they signed. Reads only; needs no settings, since the list of signers of each time is in the record.
 
+use std::thread;
+
 use super::action::approval::{Said, holds, recheck};
 use super::change::fold;
 use super::page::stored_runbook;
@@ -16,7 +18,7 @@ use crate::record::observation::Source;
 use crate::sign::APPROVAL;
 use crate::sign::signers::Signers;
 use crate::sign::sshsig::Key;
-use crate::store::{Filter, Problem, Store};
+use crate::store::{Filter, Outside, Problem, Store, StoreError, VerifyReport};
 
 /// A list of signers, and the position from which on it counted.
 struct List {
@@ -25,65 +27,97 @@ struct List {
     signers: Option<Signers>,
 }
 
-/// Everything that is wrong with the approvals and with what was executed on the strength of them.
+/// [`Store::verify_against`] and [`audit`] of the same ledger, one beside the other.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn verify(store: &Store, outside: &[Outside]) -> Result<VerifyReport, AppError> {
+    let other = store.again()?;
+    let (report, audited) = thread::scope(|scope| {
+        let audited = scope.spawn(move || audit(&other));
+        (store.verify_against(outside, &mut |_| {}), audited.join())
+    });
+    let mut report = report?;
+    match audited {
+        Ok(Ok(more)) => report.problems.extend(more),
+        // What does not hang together has been told of, and what rests on it cannot be read.
+        Ok(Err(_)) if !report.is_ok() => {}
+        Ok(Err(e)) => return Err(e),
+        Err(_) => return Err(AppError::from(StoreError::Corrupt("the thread that checks the approvals died".to_owned()))),
+    }
+    Ok(report)
+}
+
+/// Everything that is wrong with the approvals and with what was executed on the strength of them, at most
+/// [`VerifyReport::MOST`] of it, the newest incidents first.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub fn audit(store: &Store) -> Result<Vec<Problem>, AppError> {
     let mut problems = Vec::new();
     let lists = lists(store, &mut problems)?;
-    for brief in store.briefs(&Filter::default())? {
+    let mut unlisted = 0_usize;
+    store.each_brief(&Filter::default(), |brief| {
         let stream = StreamId::incident(brief.id);
         // Most incidents never had an action, nor was anything erased of them; they are not read as a whole.
-        let acts = store.load_actions(&stream)?;
-        let is_signed = |e: &Event| matches!(&e.facts, Facts::ApprovalGranted(_) | Facts::ActionStarted(_));
-        if !acts.iter().any(is_signed) && store.count_erasures(&stream)? == 0 {
-            continue;
+        if store.has_any(&stream, &["approval.granted", "action.started", "payload.erased"])? {
+            incident(store, &lists, brief.number, &stream, &mut problems)?;
+            unlisted += problems.len().saturating_sub(VerifyReport::MOST);
+            problems.truncate(VerifyReport::MOST);
         }
-        let events = store.load(&stream)?;
-        let mut texts: Vec<String> = Vec::new();
-        for (i, e) in events.iter().enumerate() {
-            let why = match &e.facts {
-                Facts::ApprovalGranted(x) => {
-                    let after = fold(&events[..=i])?;
-                    let list = in_force(store, &lists, e)?;
-                    match granted(store, &after, &events[..i], x.n, e, list) {
-                        Ok(text) if texts.contains(&text) => Err("its signature was entered before: an approval is good once".to_owned()),
-                        Ok(text) => {
-                            texts.push(text);
-                            Ok(())
-                        }
-                        Err(why) => Err(why),
-                    }
-                    .map_err(|why| format!("the approval of a{} by {} does not hold: {why}", x.n, x.approver))
-                }
-                Facts::ActionStarted(x) => started(store, &events[..i], x, e),
-                Facts::ApprovalBypassed(x) => {
-                    let said = Said { by: &x.by, expires_at: x.expires_at, head_seq: x.head_seq, comment: Some(&x.reason) };
-                    let list = in_force(store, &lists, e)?;
-                    attested(store, &events[..i], x.n, e, TextKind::BreakGlass, &x.signature, &said, list)
-                        .map_err(|why| format!("the break-glass of a{} by {} does not hold: {why}", x.n, x.by))
-                }
-                Facts::ApprovalReviewed(x) => {
-                    let said = Said { by: &x.by, expires_at: x.expires_at, head_seq: x.head_seq, comment: Some(&x.comment) };
-                    let list = in_force(store, &lists, e)?;
-                    attested(store, &events[..i], x.n, e, TextKind::Review, &x.signature, &said, list)
-                        .and_then(|()| reviewed(store, &events[..i], x, e))
-                        .map_err(|why| format!("the review of a{} by {} does not hold: {why}", x.n, x.by))
-                }
-                Facts::PayloadErased(x) => {
-                    let list = in_force(store, &lists, e)?;
-                    erased(store, brief.number, &events[..i], x, e, list)
-                        .map_err(|why| format!("the erasure of event {} does not hold: {why}", x.seq))
-                }
-                _ => Ok(()),
-            };
-            if let Err(detail) = why {
-                problems.push(Problem { kind: "approval", stream: Some(stream.to_string()), seq: Some(e.header.seq), detail });
-            }
-        }
+        Ok::<_, AppError>(())
+    })?;
+    if unlisted > 0 {
+        problems.push(Problem { kind: "approval", stream: None, seq: None, detail: format!("and {unlisted} further problems") });
     }
     Ok(problems)
+}
+
+/// Everything that is wrong with those of one incident.
+fn incident(store: &Store, lists: &[List], number: u64, stream: &StreamId, problems: &mut Vec<Problem>) -> Result<(), AppError> {
+    let events = store.load(stream)?;
+    let mut texts: Vec<String> = Vec::new();
+    for (i, e) in events.iter().enumerate() {
+        let why = match &e.facts {
+            Facts::ApprovalGranted(x) => {
+                let after = fold(&events[..=i])?;
+                let list = in_force(store, lists, e)?;
+                match granted(store, &after, &events[..i], x.n, e, list) {
+                    Ok(text) if texts.contains(&text) => Err("its signature was entered before: an approval is good once".to_owned()),
+                    Ok(text) => {
+                        texts.push(text);
+                        Ok(())
+                    }
+                    Err(why) => Err(why),
+                }
+                .map_err(|why| format!("the approval of a{} by {} does not hold: {why}", x.n, x.approver))
+            }
+            Facts::ActionStarted(x) => started(store, &events[..i], x, e),
+            Facts::ApprovalBypassed(x) => {
+                let said = Said { by: &x.by, expires_at: x.expires_at, head_seq: x.head_seq, comment: Some(&x.reason) };
+                let list = in_force(store, lists, e)?;
+                attested(store, &events[..i], x.n, e, TextKind::BreakGlass, &x.signature, &said, list)
+                    .map_err(|why| format!("the break-glass of a{} by {} does not hold: {why}", x.n, x.by))
+            }
+            Facts::ApprovalReviewed(x) => {
+                let said = Said { by: &x.by, expires_at: x.expires_at, head_seq: x.head_seq, comment: Some(&x.comment) };
+                let list = in_force(store, lists, e)?;
+                attested(store, &events[..i], x.n, e, TextKind::Review, &x.signature, &said, list)
+                    .and_then(|()| reviewed(store, &events[..i], x, e))
+                    .map_err(|why| format!("the review of a{} by {} does not hold: {why}", x.n, x.by))
+            }
+            Facts::PayloadErased(x) => {
+                let list = in_force(store, lists, e)?;
+                erased(store, number, &events[..i], x, e, list)
+                    .map_err(|why| format!("the erasure of event {} does not hold: {why}", x.seq))
+            }
+            _ => Ok(()),
+        };
+        if let Err(detail) = why {
+            problems.push(Problem { kind: "approval", stream: Some(stream.to_string()), seq: Some(e.header.seq), detail });
+        }
+    }
+    Ok(())
 }
 
 /// The list that counted when an event was recorded.

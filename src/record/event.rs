@@ -16,6 +16,7 @@ use super::time::Timestamp;
 
 mod facts;
 mod ledger;
+mod plain;
 
 pub use facts::*;
 pub use ledger::*;
@@ -98,6 +99,9 @@ impl Header {
         if bytes.len() > HEADER_MAX {
             return Err(BytesError::TooLong(bytes.len()));
         }
+        if let Some(header) = plain::header(bytes) {
+            return Ok(header);
+        }
         let header: Self = serde_json::from_str(bytes)?;
         if header.to_bytes()? != bytes {
             return Err(BytesError::NotCanonical);
@@ -149,6 +153,11 @@ impl Facts {
     /// # Errors
     /// JSON of another form, or a salt that is not 16 bytes of hex.
     pub fn read(kind: &str, payload: &str) -> Result<Self, BytesError> {
+        if let Some(data) = plain::data(payload)
+            && let Ok(facts) = Self::from_json(kind, 1, data)
+        {
+            return Ok(facts);
+        }
         let Stored { data, salt, sv } = serde_json::from_str(payload)?;
         if unhex(&salt).is_none_or(|s| s.len() != 16) {
             return Err(BytesError::NotCanonical);

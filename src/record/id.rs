@@ -85,6 +85,11 @@ pub fn unhex(s: &str) -> Option<Vec<u8>> {
     b.chunks(2).map(|p| Some(digit(p[0])? << 4 | digit(p[1])?)).collect()
 }
 
+/// Reads a UUID as the record writes it: hyphenated, in lower case.
+pub(super) fn uuid(s: &str) -> Option<Uuid> {
+    (s.len() == 36 && !s.bytes().any(|b| b.is_ascii_uppercase())).then(|| Uuid::try_parse(s).ok())?
+}
+
 /// Why a name could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -214,7 +219,7 @@ impl FromStr for StreamId {
         let fault = || IdError::Stream(s.to_owned());
         let ok = match s.split_once('/') {
             None => s == "ledger",
-            Some(("incident", id)) => Uuid::try_parse(id).is_ok_and(|u| u.hyphenated().to_string() == id),
+            Some(("incident", id)) => uuid(id).is_some(),
             Some(("deploy", rest)) => rest.split('/').count() == 3 && rest.contains(':'),
             Some(("observation", id)) => !id.is_empty(),
             Some(_) => false,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike as _, SubsecRound, TimeDelta, Timelike as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, SubsecRound, TimeDelta, Timelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in UTC, cut to milliseconds.
@@ -24,6 +24,18 @@ impl Timestamp {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub fn millis(self) -> i64 {
         self.0.timestamp_millis()
+    }
+
+    /// Reads an instant exactly as the record writes it, without chrono's reading of any other form.
+    pub(super) fn written(s: &str) -> Option<Self> {
+        let bytes: &[u8; 24] = s.as_bytes().try_into().ok()?;
+        let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'.'), (23, b'Z')];
+        let number = |from: usize, to: usize| {
+            bytes[from..to].iter().try_fold(0_u32, |n, b| b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0')))
+        };
+        let date = NaiveDate::from_ymd_opt(number(0, 4)?.cast_signed(), number(5, 7)?, number(8, 10)?)?;
+        let at = date.and_hms_milli_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 23)?)?;
+        marks.iter().all(|(i, mark)| bytes[*i] == *mark).then(|| Self(at.and_utc()))
     }
 
     /// The instant as a chrono value.
@@ -77,7 +89,10 @@ impl FromStr for Timestamp {
 
     /// Reads any RFC 3339 instant; offsets are converted to UTC.
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Ok(Self::new(DateTime::parse_from_rfc3339(s)?.to_utc()))
+        match Self::written(s) {
+            Some(at) => Ok(at),
+            None => Ok(Self::new(DateTime::parse_from_rfc3339(s)?.to_utc())),
+        }
     }
 }
 
@@ -157,6 +172,23 @@ mod tests {
         }
         let leap = "2016-12-31T23:59:60.250Z";
         assert_eq!(leap.parse::<Timestamp>().unwrap().to_string(), leap);
+    }
+
+    #[test]
+    fn what_is_read_at_a_glance_is_what_chrono_reads() {
+        let by_chrono = |s: &str| DateTime::parse_from_rfc3339(s).ok().map(|t| Timestamp::new(t.to_utc()));
+        for s in ["2026-11-24T02:13:07.123Z", "0000-01-01T00:00:00.000Z", "2024-02-29T23:59:59.999Z"] {
+            assert_eq!(Timestamp::written(s), by_chrono(s));
+            assert_eq!(Timestamp::written(s).unwrap().to_string(), s);
+            for (i, c) in (0..s.len()).flat_map(|i| ['0', '3', '9', ':', 'z', ' '].map(|c| (i, c))) {
+                let other = format!("{}{c}{}", &s[..i], &s[i + 1..]);
+                let read = Timestamp::written(&other);
+                assert!(read.is_none() || read == by_chrono(&other) && read.unwrap().to_string() == other, "{other}");
+            }
+        }
+        for s in ["", "2023-02-29T00:00:00.000Z", "2016-12-31T23:59:60.250Z", "2026-11-24T02:13:07.1234Z", "2026-11-24T02:13:07+00:00"] {
+            assert_eq!(Timestamp::written(s), None, "{s}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -17,8 +17,10 @@ use super::{Settings, schema};
 /// A connection with what has to live as long as it does.
 pub(super) struct Opened {
     pub(super) conn: Connection,
+    /// How SQLite is to open the same file once more, to read it.
+    pub(super) query: &'static str,
     /// Set when the connection is to a private copy.
-    pub(super) copy: Option<TempDir>,
+    pub(super) copy: Option<Arc<TempDir>>,
     /// The file was read without locks, since nobody had it open.
     pub(super) unlocked: bool,
     pub(super) presence: Option<Presence>,
@@ -77,7 +79,7 @@ pub(super) fn appending(path: &Path, settings: &Settings) -> Result<Opened, Stor
             return Err(StoreError::Corrupt(format!("journal mode is `{mode}` and cannot be made `wal`")));
         }
     }
-    Ok(Opened { conn, copy: None, unlocked: false, presence: Some(presence), notices })
+    Ok(Opened { conn, query: "?mode=ro", copy: None, unlocked: false, presence: Some(presence), notices })
 }
 
 /// Opens for reading, writing nothing beside the store.
@@ -95,14 +97,12 @@ pub(super) fn reading(path: &Path, settings: &Settings) -> Result<Opened, StoreE
         (false, _, false) => (path.to_owned(), "?mode=ro&immutable=1", None),
         _ => {
             let (dir, file) = private_copy(path)?;
-            (file, "?mode=ro", Some(dir))
+            (file, "?mode=ro", Some(Arc::new(dir)))
         }
     };
     let live = query.contains("readonly_shm");
     let presence = if live { Some(Presence::enter(&meta, false)?) } else { None };
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let conn = Connection::open_with_flags(uri(&file, query)?, flags).map_err(|e| denied(path, e))?;
-    configure(&conn, settings).map_err(|e| foreign(path, e))?;
+    let conn = connect(&file, query, path, settings)?;
     let format = check_marks(path, &conn)?;
     let mut notices = Vec::new();
     if format > schema::FORMAT {
@@ -111,7 +111,19 @@ pub(super) fn reading(path: &Path, settings: &Settings) -> Result<Opened, StoreE
             schema::FORMAT
         ));
     }
-    Ok(Opened { conn, copy, unlocked: !wal && !remote, presence, notices })
+    Ok(Opened { conn, query, copy, unlocked: !wal && !remote, presence, notices })
+}
+
+/// Another connection to what `conn` reads from the ledger at `path`.
+pub(super) fn again(conn: &Connection, query: &str, path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+    connect(conn.path().map_or(path, Path::new), query, path, settings)
+}
+
+fn connect(file: &Path, query: &str, path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let conn = Connection::open_with_flags(uri(file, query)?, flags).map_err(|e| denied(path, e))?;
+    configure(&conn, settings).map_err(|e| foreign(path, e))?;
+    Ok(conn)
 }
 
 /// Makes the store's folder (0700) and an empty file (0600) under a name of its own beside it.
@@ -448,6 +460,12 @@ impl Presence {
         // A reader that joins a writer shares the writer's wal-index.
         here.push((file, appends || shared));
         Ok(Self { file, appends: appends || shared })
+    }
+
+    /// For one more connection of this process.
+    pub(super) fn again(&self) -> Self {
+        Self::here().push((self.file, self.appends));
+        Self { ..*self }
     }
 
     fn here() -> MutexGuard<'static, Vec<((u64, u64), bool)>> {

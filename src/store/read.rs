@@ -200,14 +200,14 @@ impl Store {
         self.load_where(stream, "e.type >= 'action.' AND e.type < 'approval/'")
     }
 
-    /// How many events of a stream say that something was erased.
+    /// Whether a stream has events of any of these types.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn count_erasures(&self, stream: &StreamId) -> Result<u64, StoreError> {
-        let mut query = self.conn.prepare_cached("SELECT count(*) FROM event WHERE type = 'payload.erased' AND stream = ?1")?;
-        let count: i64 = query.query_row([stream.as_str()], |r| r.get(0))?;
-        Ok(count.cast_unsigned())
+    pub fn has_any(&self, stream: &StreamId, kinds: &[&str]) -> Result<bool, StoreError> {
+        let marks = vec!["?"; kinds.len()].join(", ");
+        let mut query = self.conn.prepare_cached(&format!("SELECT 1 FROM event WHERE stream = ? AND type IN ({marks})"))?;
+        Ok(query.exists(params_from_iter(std::iter::once(&stream.as_str()).chain(kinds)))?)
     }
 
     /// What a stream's follow-ups need and nothing else: its first event, follow-ups and corrections, in order.

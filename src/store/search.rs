@@ -149,16 +149,23 @@ pub(super) fn clear(conn: &Connection) -> Result<(), StoreError> {
 }
 
 /// What is indexed of an event; `None` when it has no words of its own.
-pub(super) fn body(conn: &Connection, stream: &StreamId, facts: &Facts) -> Result<Option<String>, StoreError> {
+fn body(conn: &Connection, stream: &StreamId, facts: &Facts) -> Result<Option<String>, StoreError> {
     if stream.as_incident().is_none() {
         return Ok(None);
     }
+    let beginning = projection::blob(facts).map(|b| beginning(conn, b)).transpose()?.flatten();
+    Ok(body_with(stream, facts, beginning.as_deref()))
+}
+
+/// What is indexed of an event whose evidence has this `beginning`, see [`as_text`].
+pub(super) fn body_with(stream: &StreamId, facts: &Facts, beginning: Option<&str>) -> Option<String> {
+    stream.as_incident()?;
     let mut body = words(facts).join("\n");
-    if let Some(text) = projection::blob(facts).map(|b| beginning(conn, b)).transpose()?.flatten() {
+    if let Some(text) = beginning {
         body.push('\n');
-        body.push_str(&text);
+        body.push_str(text);
     }
-    Ok((!body.trim().is_empty()).then_some(body))
+    (!body.trim().is_empty()).then_some(body)
 }
 
 /// The beginning of evidence that is text; `None` for anything else, and for what is damaged or gone: that is for
@@ -169,17 +176,20 @@ fn beginning(conn: &Connection, blob: &BlobRef) -> Result<Option<String>, StoreE
         other => other?,
     };
     let mut bytes = Vec::new();
-    if reader.take(INDEXED).read_to_end(&mut bytes).is_err() {
-        return Ok(None);
-    }
+    let read = reader.take(INDEXED).read_to_end(&mut bytes);
+    Ok(read.ok().and_then(|_| as_text(bytes)))
+}
+
+/// The first [`INDEXED`] bytes of evidence as text; `None` when it is anything else.
+pub(super) fn as_text(mut bytes: Vec<u8>) -> Option<String> {
     let whole = match std::str::from_utf8(&bytes) {
         Ok(_) => bytes.len(),
         // The limit may have cut a character in two.
         Err(e) if e.error_len().is_none() => e.valid_up_to(),
-        Err(_) => return Ok(None),
+        Err(_) => return None,
     };
     bytes.truncate(whole);
-    Ok(String::from_utf8(bytes).ok().filter(|t| !t.contains('\0')))
+    String::from_utf8(bytes).ok().filter(|t| !t.contains('\0'))
 }
 
 /// A query that finds what holds all the words of `text`, in FTS5's syntax; `None` when it has no word.

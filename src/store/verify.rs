@@ -1,7 +1,8 @@
 //! Checking everything that is stored, against itself and against what is remembered beside it.
 //!
-//! Reads events in order of their position; hashing and parsing run on other threads. Memory grows with the
-//! number of streams, never with the number of events.
+//! Reads events in order of their position, and beside them what is derived from them; hashing, parsing and SQLite's own
+//! check run on other threads. Memory grows with the number of incidents that are going on at once, never with the number of
+//! events.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,6 +15,7 @@ use super::error::StoreError;
 use super::{Store, schema};
 use crate::record::id::Hash;
 
+mod ahead;
 mod derived;
 mod outside;
 mod row;
@@ -130,38 +132,58 @@ impl Store {
         let announced = self.announced();
         let snapshot = Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?;
         let mut walk = Walk::new(&self.conn, &self.ledger.id, announced, outside);
-        let format = schema::marks(&self.conn)?.1;
-        let read = if format == schema::FORMAT { check_schema(&self.conn, &mut walk) } else { Ok(()) }
-            .and_then(|()| read_all(&self.conn, &mut walk, progress))
-            .and_then(|()| walk.finish());
-        match read {
-            Ok(()) => {}
-            Err(StoreError::Corrupt(why)) => walk.problem("file", None, None, why),
-            Err(StoreError::Sqlite(e)) if e.sqlite_error_code() != Some(ErrorCode::OutOfMemory) => {
-                walk.problem("file", None, None, e.to_string());
+        let other = self.again()?;
+        let (structure, read) = thread::scope(|scope| {
+            let structure = scope.spawn(move || check_structure(&other.conn));
+            let read = read_all(&self.conn, &mut walk, progress).and_then(|()| walk.finish());
+            (structure.join().unwrap_or_else(|_| Err(StoreError::Corrupt("a checking thread died".to_owned()))), read)
+        });
+        let mut problems = match structure {
+            Ok(problems) => problems,
+            Err(e) => vec![as_problem(e)?],
+        };
+        if let Err(e) = read {
+            let problem = as_problem(e)?;
+            if !problems.contains(&problem) {
+                walk.problem(problem.kind, None, None, problem.detail);
             }
-            Err(e) => return Err(e),
         }
         drop(snapshot);
         self.still_alone()?;
-        Ok(walk.report())
+        let mut report = walk.report();
+        problems.append(&mut report.problems);
+        Ok(VerifyReport { problems, ..report })
     }
 }
 
-/// The tables and triggers must be those of the format, and SQLite must find its own structures sound.
-fn check_schema(conn: &Connection, walk: &mut Walk<'_>) -> Result<(), StoreError> {
-    for line in schema::differences(conn)? {
-        walk.problem("schema", None, None, line);
+/// What is wrong with the file that an error tells of; any other error is given back.
+fn as_problem(e: StoreError) -> Result<Problem, StoreError> {
+    let detail = match e {
+        StoreError::Corrupt(why) => why,
+        StoreError::Sqlite(e) if e.sqlite_error_code() != Some(ErrorCode::OutOfMemory) => e.to_string(),
+        e => return Err(e),
+    };
+    Ok(Problem { kind: "file", stream: None, seq: None, detail })
+}
+
+/// The tables and triggers must be those of the format, and SQLite must find its own structures sound; an older format has
+/// others.
+fn check_structure(conn: &Connection) -> Result<Vec<Problem>, StoreError> {
+    let mut problems = Vec::new();
+    if schema::marks(conn)?.1 != schema::FORMAT {
+        return Ok(problems);
     }
+    let mut tell = |kind, detail| problems.push(Problem { kind, stream: None, seq: None, detail });
+    schema::differences(conn)?.into_iter().for_each(|line| tell("schema", line));
     let mut query = conn.prepare("PRAGMA integrity_check(20)")?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         let line: String = row.get(0)?;
         if line != "ok" {
-            walk.problem("file", None, None, line);
+            tell("file", line);
         }
     }
-    Ok(())
+    Ok(problems)
 }
 
 type Job = (Batch, SyncSender<Vec<Looked>>);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::publish::audit::audit;
 use crate::app::publish::checkpoint::kept;
-use crate::app::{AppError, Ctx, approvals};
+use crate::app::{Ctx, approvals};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::json::V;
@@ -42,13 +42,7 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
     for file in &args.checkpoints {
         outside.extend(kept(&store, file)?);
     }
-    let mut report = store.verify_against(&outside, &mut |_| {}).map_err(AppError::from)?;
-    match approvals::audit(&store) {
-        Ok(more) => report.problems.extend(more),
-        // What does not hang together has been told of, and what rests on it cannot be read.
-        Err(_) if !report.is_ok() => {}
-        Err(e) => return Err(e.into()),
-    }
+    let report = approvals::verify(&store, &outside)?;
     let unsupported = if args.documents { audit(ctx, &store)? } else { Vec::new() };
     let count = report.problems.len() + unsupported.len();
     let ok = count == 0;

@@ -160,6 +160,29 @@ proptest! {
     }
 
     #[test]
+    fn what_is_read_in_one_pass_is_what_serde_reads(h in header(), data in "[ -~]{0,12}", salt in any::<[u8; 16]>()) {
+        let bytes = h.to_bytes().unwrap();
+        let is_plain = !h.actor.bytes().any(|b| b == b'"' || b == b'\\' || b < b' ');
+        prop_assert_eq!(plain::header(&bytes), is_plain.then(|| h.clone()));
+        for text in flipped(&bytes).filter_map(|b| String::from_utf8(b).ok()) {
+            if let Some(read) = plain::header(&text) {
+                prop_assert_eq!(read.to_bytes().unwrap(), text.as_str());
+                prop_assert_eq!(read, serde_json::from_str::<Header>(&text).unwrap());
+            }
+        }
+        let written = Payload { data: Value::String(data), salt: hex(&salt), sv: 1 };
+        let bytes = serde_json::to_string(&written).unwrap();
+        prop_assert_eq!(plain::data(&bytes).map(str::to_owned), Some(written.data.to_string()));
+        for text in flipped(&bytes).filter_map(|b| String::from_utf8(b).ok()) {
+            if let Some(data) = plain::data(&text).and_then(|d| serde_json::from_str::<Value>(d).ok()) {
+                let read: Payload = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!((read.data, read.sv), (data, 1));
+                prop_assert!(unhex(&read.salt).is_some_and(|s| s.len() == 16));
+            }
+        }
+    }
+
+    #[test]
     fn any_flipped_bit_of_a_payload_is_seen(text in "\\PC{0,60}", salt in any::<[u8; 16]>()) {
         let facts = Facts::from(NoteAdded { text, section: None, occurred_at: None });
         let bytes = Payload::to_bytes(&facts, salt).unwrap();
@@ -184,6 +207,9 @@ fn only_the_canonical_form_of_a_header_is_read() {
         good.replacen("\"seq\":1", "\"seq\":1,\"seq\":1", 1),
         good.replacen("\"v\":1", "\"v\":1,\"w\":1", 1),
         good.replacen("\"cause\":null,", "", 1),
+        good.replacen("\"seq\":1", "\"seq\":01", 1),
+        good.replacen("\"seq\":1", "\"seq\":9007199254740992", 1),
+        good.replacen("incident/", "Incident/", 1),
         good.replacen(".000Z", "Z", 1),
         good.replacen(".000Z", ".000+00:00", 1),
     ];
@@ -213,6 +239,8 @@ fn newer_payloads_and_unknown_kinds_are_kept_not_guessed_at() {
     assert!(matches!(Facts::from_json("moon.landed", 1, "null").unwrap(), Facts::Other { .. }));
     assert!(Facts::from_json("note.added", 1, "null").is_err());
     assert_eq!(Event::read(header, None).unwrap().facts, Facts::Erased);
+    let smuggled = "{\"data\":1,\"salt\":\"\",\"data\":2,\"salt\":\"00112233445566778899aabbccddeeff\",\"sv\":1}";
+    assert!(Facts::read("moon.landed", smuggled).is_err(), "said twice");
     let bad_salt = payload.replacen("\"salt\":\"", "\"salt\":\"zz", 1);
     assert!(Event::read(header, Some(&bad_salt)).is_err());
 }

@@ -6,6 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
+use super::ahead::Ahead;
 use crate::record::brief::Brief;
 use crate::record::chain::Tree;
 use crate::record::event::{Event, Facts};
@@ -13,6 +14,16 @@ use crate::record::id::{IncidentId, StreamId};
 use crate::record::observation::{BlobRef, Observation};
 use crate::store::error::StoreError;
 use crate::store::{checkpoint, deploy, projection, schema, search};
+
+/// What an event's evidence turned out to be.
+pub(super) enum Evidence {
+    /// It names none.
+    None,
+    /// It is there, and begins with these bytes.
+    Sound(Vec<u8>),
+    /// It is gone or damaged.
+    Unknown,
+}
 
 /// A difference: the stream it is about, and what it is.
 type Difference = (Option<String>, String);
@@ -23,11 +34,13 @@ pub(super) struct Derived<'c> {
     blobs: i64,
     lost_blobs: i64,
     readings: i64,
-    /// `None` in a ledger that has no index.
-    words: Option<i64>,
+    /// The texts of the index; `None` in a ledger that has none.
+    words: Option<Ahead<'c>>,
     /// How far the index goes; `None` when nothing may wait for it.
     indexed: Option<i64>,
     deploys: deploy::Expected,
+    /// The incidents whose row was compared.
+    listed: HashSet<i64>,
     /// The format of the file.
     format: i64,
 }
@@ -37,30 +50,28 @@ impl<'c> Derived<'c> {
         let format = schema::marks(conn).map_or(schema::FORMAT, |(_, format)| format);
         // Where that is not said, nothing is indexed, which is told at the end.
         let indexed = search::may_wait(conn).unwrap_or(false).then(|| search::up_to(conn).map_or(0, u64::cast_signed));
-        let words = (format >= 2).then_some(0);
-        Self { conn, blobs: 0, lost_blobs: 0, readings: 0, words, indexed, deploys: HashMap::new(), format }
+        let texts = "SELECT id, c0 FROM search_content WHERE id > ?1 ORDER BY id LIMIT 64";
+        let words = (format >= 2).then(|| Ahead::new(conn, texts));
+        Self { conn, blobs: 0, lost_blobs: 0, readings: 0, words, indexed, deploys: HashMap::new(), listed: HashSet::new(), format }
     }
 
-    /// The event at `pos` has words; says whether they stand in the index. Those of an answer that is not `sound`
+    /// The event at `pos` has words; says whether they stand in the index. Those of evidence that is gone or damaged
     /// cannot be known.
-    pub(super) fn words(&mut self, pos: i64, stream: &StreamId, facts: &Facts, sound: bool) -> Result<Option<String>, StoreError> {
-        let Some(count) = &mut self.words else { return Ok(None) };
+    pub(super) fn words(&mut self, pos: i64, stream: &StreamId, facts: &Facts, evidence: Evidence) -> Result<Option<String>, StoreError> {
+        let Some(texts) = &mut self.words else { return Ok(None) };
         if self.indexed.is_some_and(|indexed| pos > indexed) {
             return Ok(None);
         }
-        let mut query = self.conn.prepare_cached("SELECT body FROM search WHERE rowid = ?1")?;
-        let mut rows = query.query([pos])?;
-        let row = rows.next()?;
-        if !sound {
-            *count += i64::from(row.is_some());
-            return Ok(None);
-        }
-        let Some(body) = search::body(self.conn, stream, facts)? else { return Ok(None) };
-        *count += i64::from(row.is_some());
-        let same = match row {
-            Some(r) => matches!(r.get_ref(0)?, ValueRef::Text(b) if b == body.as_bytes()),
-            None => false,
+        let beginning = match evidence {
+            Evidence::None => None,
+            Evidence::Sound(bytes) => search::as_text(bytes),
+            Evidence::Unknown => {
+                texts.at(pos)?;
+                return Ok(None);
+            }
         };
+        let Some(body) = search::body_with(stream, facts, beginning.as_deref()) else { return Ok(None) };
+        let same = texts.at(pos)?.flatten().is_some_and(|text| text == body.as_bytes());
         Ok((!same).then(|| "its words do not stand in the index as they are".to_owned()))
     }
 
@@ -69,12 +80,14 @@ impl<'c> Derived<'c> {
         deploy::expect(&mut self.deploys, event);
     }
 
-    /// The event at `pos` names `blob`.
-    pub(super) fn blob(&mut self, pos: i64, blob: &BlobRef) -> Result<(), StoreError> {
-        let there = self.conn.prepare_cached("SELECT 1 FROM blob_use WHERE hash = ?1 AND pos = ?2")?.exists(params![blob.digest.0, pos])?;
+    /// The event at `pos` names `blob`; says whether it is the first one that does.
+    pub(super) fn blob(&mut self, pos: i64, blob: &BlobRef) -> Result<bool, StoreError> {
+        let mut query = self.conn.prepare_cached("SELECT min(pos), max(pos = ?2) FROM blob_use WHERE hash = ?1")?;
+        let (first, there): (Option<i64>, Option<bool>) = query.query_row(params![blob.digest.0, pos], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let there = there == Some(true);
         self.blobs += i64::from(there);
         self.lost_blobs += i64::from(!there);
-        Ok(())
+        Ok(first.is_none_or(|first| first >= pos))
     }
 
     /// The event at `pos` carries `observation`; says which of its readings is not listed.
@@ -98,13 +111,8 @@ impl<'c> Derived<'c> {
     }
 
     /// Compares the rest at the end, as far as it does not follow from `doubtful` streams.
-    pub(super) fn differences(
-        &self,
-        briefs: Vec<Brief>,
-        doubtful: &HashSet<StreamId>,
-        tree: Option<&Tree>,
-    ) -> Result<Vec<Difference>, StoreError> {
-        let mut found = self.incidents(briefs, doubtful)?;
+    pub(super) fn differences(&mut self, doubtful: &HashSet<StreamId>, tree: Option<&Tree>) -> Result<Vec<Difference>, StoreError> {
+        let mut found = self.unopened(doubtful)?;
         if doubtful.is_empty() {
             self.lists(&mut found)?;
             if self.format >= 3 {
@@ -121,7 +129,8 @@ impl<'c> Derived<'c> {
     }
 
     /// What is listed without an event that it comes from.
-    fn lists(&self, found: &mut Vec<Difference>) -> Result<(), StoreError> {
+    fn lists(&mut self, found: &mut Vec<Difference>) -> Result<(), StoreError> {
+        let unasked = self.words.as_mut().map(Ahead::unasked).transpose()?;
         let count = |sql: &str| self.conn.query_row(sql, [], |r| r.get::<_, i64>(0));
         if self.lost_blobs > 0 || count("SELECT count(*) FROM blob_use")? != self.blobs {
             found.push((None, "the list of which event names which evidence differs".to_owned()));
@@ -131,50 +140,52 @@ impl<'c> Derived<'c> {
             found.push((None, "the list of readings differs".to_owned()));
         }
         let within = "SELECT count(*) FROM indexed WHERE pos <= (SELECT max(pos) FROM event)";
-        if let Some(words) = self.words
-            && (count("SELECT count(*) FROM search")? != words || self.indexed.is_some() && count(within)? != 1)
+        if let Some(unasked) = unasked
+            && (unasked > 0 || self.indexed.is_some() && count(within)? != 1)
         {
             found.push((None, "the index of words differs".to_owned()));
         }
         Ok(())
     }
 
-    fn incidents(&self, briefs: Vec<Brief>, doubtful: &HashSet<StreamId>) -> Result<Vec<Difference>, StoreError> {
-        let mut expected: HashMap<i64, Brief> = briefs.into_iter().map(|b| (b.number.cast_signed(), b)).collect();
+    /// Compares the row of an incident with what its events come to.
+    pub(super) fn incident(&mut self, mut brief: Brief) -> Result<Vec<Difference>, StoreError> {
+        let number = brief.number.cast_signed();
+        let stream = Some(StreamId::incident(brief.id).to_string());
+        let mut query = self.conn.prepare_cached("SELECT id, runbook, status, brief FROM incident WHERE number = ?1")?;
+        let mut rows = query.query([number])?;
+        let row = rows.next()?.filter(|_| self.listed.insert(number));
+        let Some(row) = row else { return Ok(vec![(stream, format!("incident {number} is not listed"))]) };
+        if self.format < 3 {
+            brief.forget_what_is_new();
+        }
+        let text = projection::to_text(&brief)?;
+        let status = brief.status.to_string();
+        let columns = [brief.id.0.as_bytes().as_slice(), brief.runbook.as_bytes(), status.as_bytes(), text.as_bytes()];
         let mut found = Vec::new();
-        let mut query = self.conn.prepare("SELECT number, id, runbook, status, brief FROM incident ORDER BY number")?;
+        for (column, bytes) in columns.into_iter().enumerate() {
+            let same = matches!(row.get_ref(column)?, ValueRef::Text(b) | ValueRef::Blob(b) if b == bytes);
+            if !same {
+                let name = row.as_ref().column_name(column)?;
+                found.push((stream.clone(), format!("incident {number} is listed with another `{name}`")));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The rows that no incident belongs to.
+    fn unopened(&self, doubtful: &HashSet<StreamId>) -> Result<Vec<Difference>, StoreError> {
+        let mut found = Vec::new();
+        let mut query = self.conn.prepare("SELECT number, id FROM incident ORDER BY number")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let number: i64 = row.get(0)?;
             let id = row.get_ref(1)?.as_blob().ok().and_then(|b| Uuid::from_slice(b).ok());
-            if id.is_some_and(|id| doubtful.contains(&StreamId::incident(IncidentId(id)))) {
-                expected.remove(&number);
-                continue;
-            }
-            let Some(mut brief) = expected.remove(&number) else {
+            let is_doubtful = id.is_some_and(|id| doubtful.contains(&StreamId::incident(IncidentId(id))));
+            if !is_doubtful && !self.listed.contains(&number) {
                 found.push((None, format!("incident {number} is listed but was never opened")));
-                continue;
-            };
-            if self.format < 3 {
-                brief.forget_what_is_new();
-            }
-            let text = projection::to_text(&brief)?;
-            let status = brief.status.to_string();
-            let columns = [brief.id.0.as_bytes().as_slice(), brief.runbook.as_bytes(), status.as_bytes(), text.as_bytes()];
-            for (column, bytes) in (1..).zip(columns) {
-                let same = matches!(row.get_ref(column)?, ValueRef::Text(b) | ValueRef::Blob(b) if b == bytes);
-                if !same {
-                    let name = row.as_ref().column_name(column)?;
-                    found.push((
-                        Some(StreamId::incident(brief.id).to_string()),
-                        format!("incident {number} is listed with another `{name}`"),
-                    ));
-                }
             }
         }
-        found.extend(
-            expected.into_values().map(|b| (Some(StreamId::incident(b.id).to_string()), format!("incident {} is not listed", b.number))),
-        );
         Ok(found)
     }
 }

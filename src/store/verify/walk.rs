@@ -1,11 +1,12 @@
 //! Going through the checked events in order: chains, tree, checkpoints, erasures, evidence.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, Read as _};
 
 use rusqlite::Connection;
 
-use super::derived::Derived;
+use super::ahead::Ahead;
+use super::derived::{Derived, Evidence};
 use super::outside::{Elsewhere, Outside};
 use super::row::Looked;
 use super::signed::Keys;
@@ -21,12 +22,20 @@ use crate::record::time::Timestamp;
 use crate::store::blob::BlobReader;
 use crate::store::checkpoint::Signed;
 use crate::store::error::StoreError;
-use crate::store::{erase, projection};
+use crate::store::{erase, projection, read, search};
 
 /// A stream as far as it was walked.
 struct Stream {
     head: Head,
     brief: Option<Brief>,
+    /// The number of its last event, where the stream is forgotten then.
+    last: Option<u64>,
+}
+
+impl Stream {
+    fn ending(head: Head) -> Self {
+        Self { head, brief: None, last: None }
+    }
 }
 
 /// What is gone, until an event is found that says so.
@@ -59,11 +68,14 @@ pub(super) struct Walk<'c> {
     tree: Tree,
     last: i64,
     streams: HashMap<StreamId, Stream>,
+    /// How many streams were walked to their end and forgotten.
+    ended: u64,
     gone: Vec<Gone>,
     gone_blobs: Vec<(StreamId, u64, Hash)>,
     erasures: Vec<(StreamId, u64, PayloadErased)>,
-    sound_blobs: HashSet<Hash>,
-    checkpoint: i64,
+    /// Pieces of evidence that are there.
+    held: u64,
+    checkpoints: Ahead<'c>,
     broken: Option<Broken>,
     /// Streams of which a payload is not as it was: nothing can be said of what follows from it.
     doubtful: HashSet<StreamId>,
@@ -91,11 +103,12 @@ impl<'c> Walk<'c> {
             tree: Tree::new(),
             last: 0,
             streams: HashMap::new(),
+            ended: 0,
             gone: Vec::new(),
             gone_blobs: Vec::new(),
             erasures: Vec::new(),
-            sound_blobs: HashSet::new(),
-            checkpoint: 0,
+            held: 0,
+            checkpoints: Ahead::new(conn, "SELECT size, body FROM checkpoint WHERE size > ?1 ORDER BY size LIMIT 1000"),
             broken: None,
             doubtful: HashSet::new(),
             derived: Derived::new(conn),
@@ -143,7 +156,7 @@ impl<'c> Walk<'c> {
             self.take_facts(pos, header, hash, has_payload, facts)?;
         } else if let Ok(id) = stream.parse::<StreamId>() {
             // Unreadable, but what follows names its hash: go on from there.
-            self.streams.entry(id).or_insert(Stream { head: Head::EMPTY, brief: None }).head = Head { seq, hash };
+            self.streams.entry(id).or_insert(Stream::ending(Head::EMPTY)).head = Head { seq, hash };
         }
         Ok(())
     }
@@ -157,7 +170,7 @@ impl<'c> Walk<'c> {
         match self.streams.get_mut(&header.stream) {
             Some(s) => s.head = head,
             None => {
-                self.streams.insert(header.stream.clone(), Stream { head, brief: None });
+                self.streams.insert(header.stream.clone(), Stream::ending(head));
             }
         }
     }
@@ -190,75 +203,94 @@ impl<'c> Walk<'c> {
         if let Facts::PayloadErased(e) = &facts {
             self.erasures.push((header.stream.clone(), header.seq, (**e).clone()));
         }
-        if let Some(blob) = projection::blob(&facts) {
-            self.check_blob(&header, blob)?;
-            self.derived.blob(pos, blob)?;
-        }
+        let evidence = match projection::blob(&facts) {
+            Some(blob) => self.check_blob(pos, &header, blob)?,
+            None => Evidence::None,
+        };
         if let Some(observation) = projection::observation(&facts)
             && let Some(what) = self.derived.readings(pos, observation)?
         {
             self.problem("projection", Some(header.stream.as_str()), Some(header.seq), what);
         }
-        let sound = projection::blob(&facts).is_none_or(|b| self.sound_blobs.contains(&b.digest));
-        if let Some(what) = self.derived.words(pos, &header.stream, &facts, sound)? {
+        if let Some(what) = self.derived.words(pos, &header.stream, &facts, evidence)? {
             self.problem("projection", Some(header.stream.as_str()), Some(header.seq), what);
         }
         let Ok(actor) = header.actor.parse::<Actor>();
         let event = Event { header, hash, actor, facts };
         self.derived.deploy(&event);
         if event.header.stream.as_incident().is_some() {
-            self.fold(&event);
+            self.fold(&event)?;
         }
         Ok(())
     }
 
-    fn fold(&mut self, event: &Event) {
-        let Some(stream) = self.streams.get_mut(&event.header.stream) else { return };
-        if let Some(brief) = &mut stream.brief {
-            brief.apply(event);
-            return;
+    fn fold(&mut self, event: &Event) -> Result<(), StoreError> {
+        let Some(stream) = self.streams.get_mut(&event.header.stream) else { return Ok(()) };
+        match &mut stream.brief {
+            Some(brief) => brief.apply(event),
+            None => match Brief::begin(event) {
+                Ok(brief) => {
+                    stream.brief = Some(brief);
+                    stream.last = Some(read::head(self.conn, &event.header.stream)?.seq);
+                }
+                // Without its payload it is reported as missing.
+                Err(e) if event.header.seq == 1 && event.facts != Facts::Erased => {
+                    self.problem("chain", Some(event.header.stream.as_str()), Some(1), e.to_string());
+                    return Ok(());
+                }
+                Err(_) => return Ok(()),
+            },
         }
-        match Brief::begin(event) {
-            Ok(brief) => stream.brief = Some(brief),
-            // Without its payload it is reported as missing.
-            Err(e) if event.header.seq == 1 && event.facts != Facts::Erased => {
-                self.problem("chain", Some(event.header.stream.as_str()), Some(1), e.to_string());
-            }
-            Err(_) => {}
+        if event.facts == Facts::Erased {
+            // Only at the end there is a way to tell whether that may be.
+            stream.last = None;
         }
+        if stream.last == Some(event.header.seq)
+            && let Some(brief) = self.streams.remove(&event.header.stream).and_then(|s| s.brief)
+        {
+            self.ended += 1;
+            self.compare(brief)?;
+        }
+        Ok(())
     }
 
-    fn check_blob(&mut self, header: &Header, blob: &BlobRef) -> Result<(), StoreError> {
-        if self.sound_blobs.contains(&blob.digest) {
-            return Ok(());
+    /// All of an incident's events are known.
+    fn compare(&mut self, brief: Brief) -> Result<(), StoreError> {
+        if !self.doubtful.contains(&StreamId::incident(brief.id)) {
+            for (stream, detail) in self.derived.incident(brief)? {
+                self.problem("projection", stream.as_deref(), None, detail);
+            }
         }
+        Ok(())
+    }
+
+    fn check_blob(&mut self, pos: i64, header: &Header, blob: &BlobRef) -> Result<Evidence, StoreError> {
+        let is_first = self.derived.blob(pos, blob)?;
         let fault = match BlobReader::open(self.conn, blob.digest) {
             Err(StoreError::NoBlob(digest)) => {
                 self.gone_blobs.push((header.stream.clone(), header.seq, digest));
-                return Ok(());
+                return Ok(Evidence::Unknown);
             }
-            Err(StoreError::Corrupt(why)) => Some(why),
+            Err(StoreError::Corrupt(why)) => why,
             Err(e) => return Err(e),
-            Ok(reader) if reader.size() != blob.size => Some(format!("it has {} bytes, the event says {}", reader.size(), blob.size)),
-            Ok(mut reader) => io::copy(&mut reader, &mut io::sink()).err().map(|e| e.to_string()),
+            Ok(reader) if reader.size() != blob.size => format!("it has {} bytes, the event says {}", reader.size(), blob.size),
+            Ok(mut reader) => match read_through(&mut reader) {
+                Ok(beginning) => {
+                    self.held += u64::from(is_first);
+                    return Ok(Evidence::Sound(beginning));
+                }
+                Err(e) => e.to_string(),
+            },
         };
-        match fault {
-            Some(why) => self.problem("blob", Some(header.stream.as_str()), Some(header.seq), why),
-            None => {
-                self.sound_blobs.insert(blob.digest);
-            }
-        }
-        Ok(())
+        self.problem("blob", Some(header.stream.as_str()), Some(header.seq), fault);
+        Ok(Evidence::Unknown)
     }
 
     /// The checkpoint stored for the size reached so far, by event `seq` of `stream`.
     fn check_checkpoint(&mut self, stream: &str, seq: u64) -> Result<(), StoreError> {
         let size = self.tree.size();
-        let mut query = self.conn.prepare_cached("SELECT CAST(body AS BLOB) FROM checkpoint WHERE size = ?1")?;
-        let mut rows = query.query([size.cast_signed()])?;
-        let Some(row) = rows.next()? else { return Ok(()) };
-        self.checkpoint += 1;
-        let matches = row.get_ref(0)?.as_bytes().ok() == Some(Checkpoint::new(&self.ledger, &self.tree).text.as_bytes());
+        let Some(body) = self.checkpoints.at(size.cast_signed())? else { return Ok(()) };
+        let matches = body.is_some_and(|body| body == Checkpoint::new(&self.ledger, &self.tree).text.as_bytes());
         match (&mut self.broken, matches) {
             (Some(broken), false) => broken.further += 1,
             (None, false) => self.broken = Some(Broken { size, stream: stream.to_owned(), seq, further: 0 }),
@@ -306,16 +338,17 @@ impl<'c> Walk<'c> {
             }
             _ => {}
         }
-        let (count, newest): (i64, Option<i64>) =
-            self.conn.query_row("SELECT count(*), max(size) FROM checkpoint", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
-        if newest != Some(total.cast_signed()) || count != self.checkpoint {
+        let newest: Option<i64> = self.conn.query_row("SELECT max(size) FROM checkpoint", [], |r| r.get(0))?;
+        if newest != Some(total.cast_signed()) || self.checkpoints.unasked()? > 0 {
             let detail = format!("the newest is over {} events, the ledger has {total}", newest.unwrap_or(0));
             self.problem("checkpoint", None, None, detail);
         }
         self.check_signatures()?;
         self.check_elsewhere();
-        let briefs = self.streams.values_mut().filter_map(|s| s.brief.take()).collect();
-        for (stream, detail) in self.derived.differences(briefs, &self.doubtful, edge.then_some(&self.tree))? {
+        let mut briefs: Vec<Brief> = self.streams.values_mut().filter_map(|s| s.brief.take()).collect();
+        briefs.sort_by_key(|b| b.number);
+        briefs.into_iter().try_for_each(|brief| self.compare(brief))?;
+        for (stream, detail) in self.derived.differences(&self.doubtful, edge.then_some(&self.tree))? {
             self.problem("projection", stream.as_deref(), None, detail);
         }
         Ok(())
@@ -400,14 +433,22 @@ impl<'c> Walk<'c> {
         }
         VerifyReport {
             events: self.tree.size(),
-            streams: self.streams.len() as u64,
+            streams: self.ended + self.streams.len() as u64,
             root: self.tree.root(),
             erased: self.erased.len() as u64,
             erasures: self.erased,
-            held: self.sound_blobs.len() as u64,
+            held: self.held,
             problems: self.problems,
             notes: self.notes,
             compared: self.compared,
         }
     }
+}
+
+/// Reads evidence to its end and gives what is indexed of it.
+fn read_through(reader: &mut BlobReader<'_>) -> io::Result<Vec<u8>> {
+    let mut beginning = Vec::new();
+    reader.take(search::INDEXED).read_to_end(&mut beginning)?;
+    io::copy(reader, &mut io::sink())?;
+    Ok(beginning)
 }
