@@ -87,9 +87,17 @@ impl Teller {
     }
 
     fn event(&mut self, stream: StreamId, at: Timestamp, who: &str, facts: impl Into<Facts>) -> NewEvent {
-        let id = u128::from(self.next()) << 64 | u128::from(self.next());
+        let id = self.id(at);
         let actor = Actor { name: who.to_owned(), is_person: true, via: "flag".to_owned() };
-        NewEvent { stream, id: EventId(Uuid::from_u128(id)), at, actor, cause: None, facts: facts.into(), salt: id.to_be_bytes() }
+        NewEvent { stream, id: EventId(id), at, actor, cause: None, facts: facts.into(), salt: *id.as_bytes() }
+    }
+
+    /// In the order of time, as all ids of a ledger are.
+    fn id(&mut self, at: Timestamp) -> Uuid {
+        let random = [self.next(), self.next()].map(u64::to_be_bytes);
+        let mut tail = [0; 10];
+        tail.iter_mut().zip(random.as_flattened()).for_each(|(byte, random)| *byte = *random);
+        uuid::Builder::from_unix_timestamp_millis(at.millis().cast_unsigned(), &tail).into_uuid()
     }
 
     fn words(&mut self, n: u64) -> String {
@@ -127,7 +135,7 @@ impl Teller {
         let age = self.incidents - number;
         let begin = self.now.plus_millis(-60_000 - age.cast_signed() * 14_400_000);
         self.around(age, begin, events);
-        let id = IncidentId(Uuid::from_u128(u128::from(self.next()) << 64 | u128::from(self.next())));
+        let id = IncidentId(self.id(begin));
         let stream = StreamId::incident(id);
         let per = self.per - 2;
         let mut tale = Tale { teller: self, stream, begin, seq: 0, evidence: 0, events, blobs };

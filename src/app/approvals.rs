@@ -20,6 +20,14 @@ use crate::sign::signers::Signers;
 use crate::sign::sshsig::Key;
 use crate::store::{Filter, Outside, Problem, Store, StoreError, VerifyReport};
 
+/// An event, and the incident as it was right before it.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    event: &'a Event,
+    before: &'a [Event],
+    incident: &'a Incident,
+}
+
 /// A list of signers, and the position from which on it counted.
 struct List {
     from: u64,
@@ -76,13 +84,17 @@ pub fn audit(store: &Store) -> Result<Vec<Problem>, AppError> {
 /// Everything that is wrong with those of one incident.
 fn incident(store: &Store, lists: &[List], number: u64, stream: &StreamId, problems: &mut Vec<Problem>) -> Result<(), AppError> {
     let events = store.load(stream)?;
+    let Some((first, rest)) = events.split_first() else { return Ok(()) };
+    let mut incident = fold(std::slice::from_ref(first))?;
     let mut texts: Vec<String> = Vec::new();
-    for (i, e) in events.iter().enumerate() {
-        let why = match &e.facts {
+    for (i, event) in rest.iter().enumerate() {
+        let before = &events[..=i];
+        let seen = |incident| Seen { event, before, incident };
+        let why = match &event.facts {
             Facts::ApprovalGranted(x) => {
-                let after = fold(&events[..=i])?;
-                let list = in_force(store, lists, e)?;
-                match granted(store, &after, &events[..i], x.n, e, list) {
+                incident.apply(event);
+                let list = in_force(store, lists, event)?;
+                match granted(store, seen(&incident), x.n, list) {
                     Ok(text) if texts.contains(&text) => Err("its signature was entered before: an approval is good once".to_owned()),
                     Ok(text) => {
                         texts.push(text);
@@ -92,29 +104,31 @@ fn incident(store: &Store, lists: &[List], number: u64, stream: &StreamId, probl
                 }
                 .map_err(|why| format!("the approval of a{} by {} does not hold: {why}", x.n, x.approver))
             }
-            Facts::ActionStarted(x) => started(store, &events[..i], x, e),
+            Facts::ActionStarted(x) => started(store, seen(&incident), x),
             Facts::ApprovalBypassed(x) => {
                 let said = Said { by: &x.by, expires_at: x.expires_at, head_seq: x.head_seq, comment: Some(&x.reason) };
-                let list = in_force(store, lists, e)?;
-                attested(store, &events[..i], x.n, e, TextKind::BreakGlass, &x.signature, &said, list)
+                let list = in_force(store, lists, event)?;
+                attested(store, seen(&incident), x.n, TextKind::BreakGlass, &x.signature, &said, list)
                     .map_err(|why| format!("the break-glass of a{} by {} does not hold: {why}", x.n, x.by))
             }
             Facts::ApprovalReviewed(x) => {
                 let said = Said { by: &x.by, expires_at: x.expires_at, head_seq: x.head_seq, comment: Some(&x.comment) };
-                let list = in_force(store, lists, e)?;
-                attested(store, &events[..i], x.n, e, TextKind::Review, &x.signature, &said, list)
-                    .and_then(|()| reviewed(store, &events[..i], x, e))
+                let list = in_force(store, lists, event)?;
+                attested(store, seen(&incident), x.n, TextKind::Review, &x.signature, &said, list)
+                    .and_then(|()| reviewed(store, seen(&incident), x))
                     .map_err(|why| format!("the review of a{} by {} does not hold: {why}", x.n, x.by))
             }
             Facts::PayloadErased(x) => {
-                let list = in_force(store, lists, e)?;
-                erased(store, number, &events[..i], x, e, list)
-                    .map_err(|why| format!("the erasure of event {} does not hold: {why}", x.seq))
+                let list = in_force(store, lists, event)?;
+                erased(store, number, before, x, event, list).map_err(|why| format!("the erasure of event {} does not hold: {why}", x.seq))
             }
             _ => Ok(()),
         };
+        if !matches!(event.facts, Facts::ApprovalGranted(_)) {
+            incident.apply(event);
+        }
         if let Err(detail) = why {
-            problems.push(Problem { kind: "approval", stream: Some(stream.to_string()), seq: Some(e.header.seq), detail });
+            problems.push(Problem { kind: "approval", stream: Some(stream.to_string()), seq: Some(event.header.seq), detail });
         }
     }
     Ok(())
@@ -147,8 +161,9 @@ fn lists(store: &Store, problems: &mut Vec<Problem>) -> Result<Vec<List>, AppErr
     Ok(out)
 }
 
-/// Checks one approval against the record as it was; gives the text that was signed. `before` are the events before it.
-fn granted(store: &Store, after: &Incident, before: &[Event], n: u64, e: &Event, list: Option<&List>) -> Result<String, String> {
+/// Checks one approval against the record as it was; gives the text that was signed. The incident is that right after it.
+fn granted(store: &Store, seen: Seen<'_>, n: u64, list: Option<&List>) -> Result<String, String> {
+    let Seen { event: e, before, incident: after } = seen;
     let ledger = &store.ledger().id;
     let action = after.action(n).ok_or("there is no such action")?;
     let a: &Approval = action.approvals.iter().find(|a| a.seq == e.header.seq).ok_or("it was not read")?;
@@ -194,22 +209,20 @@ fn listed<'a>(key: &Key, signed: &Signed, by: &str, e: &Event, list: Option<&'a 
 }
 
 /// Checks a break-glass or a review against the record as it was.
-#[expect(clippy::too_many_arguments, reason = "the event, where it stands, and what it says")]
 fn attested(
     store: &Store,
-    before: &[Event],
+    seen: Seen<'_>,
     n: u64,
-    e: &Event,
     kind: TextKind,
     signature: &serde_json::Value,
     said: &Said<'_>,
     list: Option<&List>,
 ) -> Result<(), String> {
-    let incident = fold(before).map_err(|e| e.to_string())?;
+    let Seen { event, before, incident } = seen;
     let action = incident.action(n).ok_or("there is no such action")?;
     let signed = Signed::read(signature).ok_or("it is not signed")?;
-    let key = holds(&store.ledger().id, &incident, before, action, kind, &signed, said)?;
-    listed(&key, &signed, said.by, e, list).map(drop)
+    let key = holds(&store.ledger().id, incident, before, action, kind, &signed, said)?;
+    listed(&key, &signed, said.by, event, list).map(drop)
 }
 
 /// Checks that an erasure was signed by the one it names, and not by whoever asked for it.
@@ -226,8 +239,8 @@ fn erased(store: &Store, number: u64, before: &[Event], x: &PayloadErased, e: &E
 }
 
 /// Decides once more whether a review might be entered.
-fn reviewed(store: &Store, before: &[Event], x: &ApprovalReviewed, e: &Event) -> Result<(), String> {
-    let incident = fold(before).map_err(|e| e.to_string())?;
+fn reviewed(store: &Store, seen: Seen<'_>, x: &ApprovalReviewed) -> Result<(), String> {
+    let Seen { event: e, before, incident } = seen;
     let signed = Signed::read(&x.signature).ok_or("it is not signed")?;
     let review = Review {
         n: x.n,
@@ -239,23 +252,30 @@ fn reviewed(store: &Store, before: &[Event], x: &ApprovalReviewed, e: &Event) ->
         signed,
     };
     let asked = Asked { actor: &e.actor, now: e.header.at, ledger: &store.ledger().id, running: false };
-    decide(&incident, before, &asked, Command::Review(review)).map(drop).map_err(|r| r.to_string())
+    decide(incident, before, &asked, Command::Review(review)).map(drop).map_err(|r| r.to_string())
 }
 
 /// Decides once more whether an action might be started when it was.
-fn started(store: &Store, before: &[Event], x: &ActionStarted, e: &Event) -> Result<(), String> {
+fn started(store: &Store, seen: Seen<'_>, x: &ActionStarted) -> Result<(), String> {
+    let Seen { event: e, before, incident } = seen;
     // A broken glass stands right before the start, and is decided together with it.
     let glass = before.last().and_then(|b| match &b.facts {
         Facts::ApprovalBypassed(g) if g.n == x.n => Some(g),
         _ => None,
     });
-    let before = if glass.is_some() { &before[..before.len() - 1] } else { before };
-    let incident = fold(before).map_err(|e| e.to_string())?;
-    let glass = glass.map(|g| glass_of(&incident, g).map(Box::new)).transpose()?;
+    let unbroken;
+    let (before, incident) = match (glass, before.split_last()) {
+        (Some(_), Some((_, earlier))) => {
+            unbroken = fold(earlier).map_err(|e| e.to_string())?;
+            (earlier, &unbroken)
+        }
+        _ => (before, incident),
+    };
+    let glass = glass.map(|g| glass_of(incident, g).map(Box::new)).transpose()?;
     let actor = Actor { name: x.executor.clone(), is_person: true, via: e.actor.via.clone() };
     let asked = Asked { actor: &actor, now: e.header.at, ledger: &store.ledger().id, running: false };
     let start = Command::Start { n: x.n, before: serde_json::Value::Null, source: Source::default(), glass };
-    decide(&incident, before, &asked, start).map(drop).map_err(|r| format!("a{} was started against the rules: {r}", x.n))
+    decide(incident, before, &asked, start).map(drop).map_err(|r| format!("a{} was started against the rules: {r}", x.n))
 }
 
 /// What the operator went by, as the runbook of the incident allows it.

@@ -49,11 +49,13 @@ impl FromStr for Hash {
 
     fn from_str(s: &str) -> Result<Self, IdError> {
         let pairs: &[u8; 64] = s.as_bytes().try_into().map_err(|_| IdError::Hash)?;
-        let mut bytes = [0; 32];
+        let (mut bytes, mut seen) = ([0; 32], 0);
         for (byte, pair) in bytes.iter_mut().zip(pairs.as_chunks::<2>().0) {
-            *byte = digit(pair[0]).zip(digit(pair[1])).map(|(high, low)| high << 4 | low).ok_or(IdError::Hash)?;
+            let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+            *byte = high << 4 | low;
+            seen |= high | low;
         }
-        Ok(Self(bytes))
+        if seen < 16 { Ok(Self(bytes)) } else { Err(IdError::Hash) }
     }
 }
 
@@ -68,12 +70,19 @@ pub fn hex(bytes: &[u8]) -> String {
     out
 }
 
-fn digit(b: u8) -> Option<u8> {
-    match b {
-        b'0'..=b'9' => Some(b - b'0'),
-        b'a'..=b'f' => Some(b - b'a' + 10),
-        _ => None,
+/// What each byte is worth as a digit of lower-case hex; 255 for all that are none.
+const VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut n = 0;
+    while n < 16 {
+        values[b"0123456789abcdef"[n] as usize] = n as u8;
+        n += 1;
     }
+    values
+};
+
+fn digit(b: u8) -> Option<u8> {
+    Some(VALUES[usize::from(b)]).filter(|v| *v < 16)
 }
 
 /// Reads lower-case hex; `None` on anything else.
@@ -219,7 +228,7 @@ impl FromStr for StreamId {
         let fault = || IdError::Stream(s.to_owned());
         let ok = match s.split_once('/') {
             None => s == "ledger",
-            Some(("incident", id)) => uuid(id).is_some(),
+            Some(("incident", id)) if uuid(id).is_some() => return Ok(Self(s.to_owned())),
             Some(("deploy", rest)) => rest.split('/').count() == 3 && rest.contains(':'),
             Some(("observation", id)) => !id.is_empty(),
             Some(_) => false,

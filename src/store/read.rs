@@ -81,9 +81,12 @@ pub(super) fn load(conn: &Connection, stream: &StreamId, after: u64, limit: Opti
         "SELECT e.header, p.body FROM event e LEFT JOIN payload p ON p.pos = e.pos
          WHERE e.stream = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3",
     )?;
+    // A long stream is not to be moved again and again while it is read.
+    let count = head(conn, stream)?.seq.saturating_sub(after).min(limit.unwrap_or(u64::MAX));
+    // A damaged ledger may say anything.
+    let mut events: Vec<Event> = Vec::with_capacity(usize::try_from(count.min(1 << 20)).unwrap_or(0));
     let limit = limit.map_or(-1, u64::cast_signed);
     let mut rows = query.query(params![stream.as_str(), after.cast_signed(), limit])?;
-    let mut events: Vec<Event> = Vec::new();
     while let Some(row) = rows.next()? {
         let last = events.last();
         let event = named(row, || format!("event {} of `{stream}`", last.map_or(after, |e| e.header.seq) + 1))?;

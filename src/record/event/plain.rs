@@ -45,10 +45,11 @@ pub(super) fn header(bytes: &str) -> Option<Header> {
 /// The text after `before`, up to the quotation mark that ends it; `None` when anything in it has to be escaped.
 fn text<'a>(rest: &mut &'a str, before: &str) -> Option<&'a str> {
     let after = rest.strip_prefix(before)?;
-    let end = after.bytes().position(|b| b == b'"' || b == b'\\' || b < b' ')?;
-    let (text, more) = after.split_at(end);
+    let (text, more) = after.split_at(after.find('"')?);
     *rest = more;
-    more.starts_with('"').then_some(text)
+    // Without a way out in between, so that it is done many bytes at a time.
+    let is_plain = text.bytes().fold(true, |plain, b| plain & (b != b'\\') & (b >= b' '));
+    is_plain.then_some(text)
 }
 
 /// The number after `before`, written without a sign and leading zeros.

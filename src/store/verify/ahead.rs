@@ -8,11 +8,14 @@ use rusqlite::types::ValueRef;
 use super::row::integer;
 use crate::store::error::StoreError;
 
+/// A key and the text that lies there, if it is one.
+type Row = (i64, Option<Vec<u8>>);
+
 /// Rows of a key and a text. Keys are asked for in rising order.
 pub(super) struct Ahead<'c> {
     conn: &'c Connection,
     sql: &'static str,
-    rows: VecDeque<(i64, Option<Vec<u8>>)>,
+    rows: VecDeque<Row>,
     last: i64,
     unasked: i64,
 }
@@ -46,7 +49,7 @@ impl<'c> Ahead<'c> {
         Ok(self.unasked)
     }
 
-    fn first(&mut self) -> Result<Option<&(i64, Option<Vec<u8>>)>, StoreError> {
+    fn first(&mut self) -> Result<Option<&Row>, StoreError> {
         if self.rows.is_empty() && self.last < i64::MAX {
             let mut query = self.conn.prepare_cached(self.sql)?;
             let mut rows = query.query([self.last])?;

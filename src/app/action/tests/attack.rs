@@ -13,6 +13,7 @@ use crate::record::incident::decide::Command;
 use crate::sign::APPROVAL;
 use crate::sign::sshsig::Throwaway;
 use crate::sign::testing::{SoftSecurityKey, key, line};
+use crate::store::VerifyReport;
 
 /// A broken stack with `a1` proposed by T-OPS.
 async fn proposed() -> Bench {
@@ -112,6 +113,19 @@ async fn the_same_signature_twice() {
     assert!(b.problems().is_empty());
     b.forge(vec![b.granted().into()]);
     assert!(b.problems().iter().any(|p| p.ends_with("its signature was entered before: an approval is good once")), "{:?}", b.problems());
+}
+
+#[tokio::test]
+async fn a_flood_of_forgeries_is_counted_not_listed() {
+    let b = proposed().await;
+    let text = b.text(1).render();
+    b.enter(1, &text, &b.key_of("T-JOSH").sign(text.as_bytes(), APPROVAL).unwrap()).unwrap();
+    b.forge(vec![b.granted().into(); VerifyReport::MOST + 7]);
+    let problems = b.problems();
+    assert_eq!(problems.len(), VerifyReport::MOST + 1);
+    assert_eq!(problems.last().unwrap(), "and 7 further problems");
+    let report = approvals::verify(&b.store(), &[]).unwrap();
+    assert_eq!(report.problems.into_iter().map(|p| p.detail).collect::<Vec<_>>(), problems, "one beside the other finds the same");
 }
 
 #[tokio::test]
