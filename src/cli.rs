@@ -93,6 +93,23 @@ pub fn pair(s: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Every command with all of its options, for whoever wants to look at more than one of them.
+pub fn command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
+/// Reads a command line. To lay out all commands costs more than most of them do, so the one that is meant is laid out alone;
+/// help and errors speak of all of them.
+fn parse<T: Clone + Into<std::ffi::OsString>>(args: &[T]) -> Result<Cli, clap::Error> {
+    let read = |command: clap::Command| command.try_get_matches_from(args.iter().cloned()).and_then(|m| Cli::from_arg_matches(&m));
+    match read(Cli::command()) {
+        Err(e) if e.kind() != clap::error::ErrorKind::DisplayVersion => read(command()),
+        read => read,
+    }
+}
+
 /// Runs the process: the only place that looks at its arguments and environment.
 pub fn main() -> ExitCode {
     let env = match environment() {
@@ -107,8 +124,7 @@ pub fn main() -> ExitCode {
         return commands::completions::answer(&env, shell, args).into();
     }
     let wants_json = args.iter().any(|a| a == "--json");
-    let parsed = Cli::command().try_get_matches_from(&args).and_then(|m| Cli::from_arg_matches(&m));
-    let cli = match parsed {
+    let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(e) => return usage(&env, &e, wants_json),
     };

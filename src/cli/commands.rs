@@ -25,6 +25,7 @@ macro_rules! commands {
 
         /// The commands.
         #[derive(Debug, Subcommand)]
+        #[command(defer = true)]
         pub enum Command {
             $($variant($module::Args),)*
             $($earlier($early::Args),)*
@@ -203,8 +204,8 @@ pub fn changed(ui: &Ui, ctx: &Ctx, store: &Store, changed: &Changed, line: &str)
 /// # Errors
 /// The ledger cannot be read again, or standard output fails.
 pub fn finish(ui: &Ui, ctx: &Ctx, store: &Store, id: IncidentId, events: &[Event], line: &str, exit: Exit) -> Result<Exit, CliError> {
-    let v = look(ctx, store, id).map_err(|e| e.hint(RECORDED))?;
     if ui.json {
+        let v = look(ctx, store, id).map_err(|e| e.hint(RECORDED))?;
         ui.line(&json(json::show(&v, Some(events)))?)?;
         return Ok(exit);
     }

@@ -1,10 +1,8 @@
 //! One typed line as a command, for the prompt of a drill.
 
-use clap::{CommandFactory, FromArgMatches};
-
-use super::Cli;
 use super::error::CliError;
 use super::exit::Exit;
+use super::parse;
 use super::ui::Ui;
 use crate::app::Ctx;
 use crate::config::Environment;
@@ -59,8 +57,8 @@ pub fn join(words: &[String]) -> String {
 
 /// Runs one command in the given context; `--as` and the options of output are heeded, settings are not read again.
 pub fn run(ui: &Ui, ctx: &Ctx, words: &[String]) -> Exit {
-    let args = std::iter::once("blotter".to_owned()).chain(words.iter().cloned());
-    let cli = match Cli::command().try_get_matches_from(args).and_then(|m| Cli::from_arg_matches(&m)) {
+    let args: Vec<&str> = std::iter::once("blotter").chain(words.iter().map(String::as_str)).collect();
+    let cli = match parse(&args) {
         Ok(cli) => cli,
         Err(e) => {
             ui.warn(e.render().to_string().trim_end());

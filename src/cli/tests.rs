@@ -11,15 +11,13 @@ fn helps() -> Vec<(String, String)> {
         subs.into_iter().for_each(|s| walk(s, &path, out));
     }
     let mut out = Vec::new();
-    let mut command = Cli::command();
-    command.build();
-    walk(command, "", &mut out);
+    walk(command(), "", &mut out);
     out
 }
 
 #[test]
 fn the_command_line_is_well_formed() {
-    Cli::command().debug_assert();
+    command().debug_assert();
 }
 
 #[test]
@@ -68,9 +66,9 @@ fn every_command_has_a_help_that_fits_and_a_manual_page() {
 
 #[test]
 fn no_command_at_all_shows_help_and_is_wrong_usage() {
-    let e = Cli::command().try_get_matches_from(["blotter"]).unwrap_err();
+    let e = parse(&["blotter"]).unwrap_err();
     assert!(e.use_stderr() && e.to_string().contains("Usage: blotter"), "{e}");
-    let e = Cli::command().try_get_matches_from(["blotter", "help", "open"]).unwrap_err();
+    let e = parse(&["blotter", "help", "open"]).unwrap_err();
     assert!(!e.use_stderr() && e.to_string().contains("Usage: blotter open"), "{e}");
 }
 

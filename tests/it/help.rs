@@ -1,6 +1,6 @@
 //! Every command explains itself.
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 
 use crate::harness::House;
 
@@ -14,7 +14,7 @@ pub(crate) fn commands() -> Vec<(Vec<String>, Command)> {
         }
     }
     let mut found = Vec::new();
-    walk(&[], &blotter::cli::Cli::command(), &mut found);
+    walk(&[], &blotter::cli::command(), &mut found);
     found
 }
 

@@ -6,13 +6,13 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 
-use clap::{CommandFactory as _, ValueEnum};
+use clap::ValueEnum;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::ui::Ui;
-use crate::cli::{Cli, Start};
+use crate::cli::Start;
 use crate::config::{Environment, Overrides};
 
 mod words;
@@ -66,8 +66,7 @@ pub fn answer(env: &Environment, shell: &str, args: Vec<OsString>) -> Exit {
         return Exit::Failed;
     }
     let start = Start { env, over: overrides(&typed), drill: typed.iter().any(|a| a == "--drill") };
-    let mut command = words::dress(Cli::command(), &words::Words::new(&start));
-    command.build();
+    let mut command = words::dress(crate::cli::command(), &words::Words::new(&start));
     let mut out = Vec::new();
     match shell.completer().write_complete(&mut command, typed, Some(&env.cwd), &mut out).and_then(|()| std::io::stdout().write_all(&out)) {
         Ok(()) => Exit::Ok,

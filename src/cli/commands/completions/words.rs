@@ -179,12 +179,10 @@ mod tests {
     use std::ffi::OsString;
     use std::path::Path;
 
-    use clap::CommandFactory as _;
 
     use super::*;
     use crate::app::page::{OpenRequest, open};
     use crate::app::{Clock, Ctx};
-    use crate::cli::Cli;
     use crate::config::{Environment, Overrides};
 
     fn env(dir: &Path) -> Environment {
@@ -204,8 +202,7 @@ mod tests {
 
     fn offered(env: &Environment, typed: &[&str]) -> Vec<String> {
         let start = Start { env, over: Overrides::default(), drill: false };
-        let mut command = dress(Cli::command(), &Words::new(&start));
-        command.build();
+        let mut command = dress(crate::cli::command(), &Words::new(&start));
         let words: Vec<OsString> = std::iter::once("blotter").chain(typed.iter().copied()).map(OsString::from).collect();
         let at = words.len() - 1;
         let found = clap_complete::engine::complete(&mut command, words, at, None).unwrap();
