@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::AppError;
 use super::change::fold;
+use crate::record::action::ActionStatus;
 use crate::record::brief::Brief;
 use crate::record::id::{IncidentId, StreamId};
 use crate::record::incident::{FollowUp, Status};
@@ -56,6 +57,20 @@ pub fn stats(store: &Store, wanted: &Wanted) -> Result<Stats, AppError> {
         Ok::<_, AppError>(())
     })?;
     Ok(tally.finish())
+}
+
+/// The numbers of an incident's actions of which nobody knows what came: the outcome is unknown, or was never recorded and
+/// no process is at it.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn unknown_actions(store: &Store, brief: &Brief, now: Timestamp) -> Result<Vec<u64>, AppError> {
+    if brief.actions == 0 {
+        return Ok(Vec::new());
+    }
+    let incident = fold(&store.load_actions(&StreamId::incident(brief.id))?)?;
+    let running = store.is_executing();
+    Ok(incident.actions.iter().filter(|a| a.status(now, running) == ActionStatus::Unknown).map(|a| a.n).collect())
 }
 
 /// An event in which words were found, with its incident.

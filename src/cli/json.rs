@@ -194,6 +194,9 @@ struct ListJson {
     incidents: Vec<IncidentJson>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     overdue: Vec<FollowupJson>,
+    /// `7.a1`: started, and nobody knows what came of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<String>,
 }
 
 /// The `show` document; `events` are those that the command appended.
@@ -221,13 +224,15 @@ pub fn show(view: &View, events: Option<&[Event]>) -> Result<String, serde_json:
     })
 }
 
-/// The `list` document.
+/// The `list` document, of incidents with the numbers of their actions that ended nobody knows how.
 ///
 /// # Errors
 /// A number that JSON cannot hold.
-pub fn list(briefs: &[Brief], overdue: &[Overdue]) -> Result<String, serde_json::Error> {
+pub fn list(listed: &[(Brief, Vec<u64>)], overdue: &[Overdue]) -> Result<String, serde_json::Error> {
     let late = overdue.iter().map(|o| FollowupJson { reference: format!("{}.f{}", o.incident, o.followup.n), ..followup(&o.followup) });
-    serde_json::to_string(&ListJson { v: V, incidents: briefs.iter().map(brief).collect(), overdue: late.collect() })
+    let unknown = listed.iter().flat_map(|(b, unknown)| unknown.iter().map(|n| format!("{}.a{n}", b.number)));
+    let incidents = listed.iter().map(|(b, _)| brief(b)).collect();
+    serde_json::to_string(&ListJson { v: V, incidents, overdue: late.collect(), unknown: unknown.collect() })
 }
 
 fn earlier(b: &Brief) -> EarlierJson {

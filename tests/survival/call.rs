@@ -115,6 +115,10 @@ fn found_out(team: &Team, rig: &Rig, made: bool, which: &str) {
     team.stack.clear_faults();
     assert_eq!(problems(&rig.store()), [""; 0], "{which}");
     assert_eq!(status(team, rig), "unknown", "{which}");
+    for (line, marked) in [(&["list"][..], "UNKNOWN a1 "), (&["list", "--json"], "\"unknown\":[\"1.a1\"]")] {
+        let list = team.output(rig, line);
+        assert!(list.status.success() && said(&list).contains(marked), "{which}: {}", said(&list));
+    }
     let note = team.output(rig, &["note", "it died"]);
     assert!(note.status.success(), "{which}: {}", said(&note));
     let looked = team.output(rig, &EXECUTE);
@@ -122,6 +126,7 @@ fn found_out(team: &Team, rig: &Rig, made: bool, which: &str) {
     assert_eq!(looked.status.code(), Some(code), "{which}: {}", said(&looked));
     assert!(said(&looked).contains(text), "{which}: {}", said(&looked));
     assert_eq!(status(team, rig), if made { "succeeded" } else { "failed" }, "{which}");
+    assert!(!said(&team.output(rig, &["list"])).contains("UNKNOWN"), "{which}");
     let again = team.output(rig, &EXECUTE);
     assert_eq!(again.status.code(), Some(12), "{which}: {}", said(&again));
     assert_eq!(problems(&rig.store()), [""; 0], "{which}");

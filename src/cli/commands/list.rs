@@ -1,7 +1,7 @@
 //! `list`: the incidents.
 
 use super::json;
-use crate::app::history::{Overdue, overdue};
+use crate::app::history::{Overdue, overdue, unknown_actions};
 use crate::app::{AppError, Ctx};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -44,25 +44,30 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         (false, false) => Some(wanted),
     };
     let filter = Filter { status, runbook: args.runbook, limit: Some(args.limit), ..Filter::default() };
-    let (briefs, late) = match ctx.read() {
+    let (listed, late) = match ctx.read() {
         Ok(store) => {
             let late = overdue(&store, filter.runbook.as_deref(), ctx.now())?;
-            (store.briefs(&filter).map_err(AppError::from)?, late)
+            let briefs = store.briefs(&filter).map_err(AppError::from)?;
+            let with = |b: Brief| {
+                let unknown = unknown_actions(&store, &b, ctx.now())?;
+                Ok((b, unknown))
+            };
+            (briefs.into_iter().map(with).collect::<Result<Vec<_>, AppError>>()?, late)
         }
         // Nothing was ever recorded: an empty list is the truth.
         Err(AppError::Store(StoreError::NotFound { .. })) if !ctx.config.store_is_chosen => (Vec::new(), Vec::new()),
         Err(e) => return Err(e.into()),
     };
     if ui.json {
-        ui.line(&json(documents::list(&briefs, &late))?)?;
+        ui.line(&json(documents::list(&listed, &late))?)?;
         return Ok(Exit::Ok);
     }
     ui.out(&late.iter().map(|o| warning(ui, o) + "\n").collect::<String>())?;
-    if briefs.is_empty() {
+    if listed.is_empty() {
         ui.say(if args.all { "no incidents yet" } else { "no incident is active; `blotter list --all` shows every one" });
     }
-    let wide = briefs.iter().map(|b| columns(&plain(&b.runbook))).max().unwrap_or(0).clamp(7, 24);
-    let out: String = briefs.iter().map(|b| row(ui, b, ctx.now(), wide) + "\n").collect();
+    let wide = listed.iter().map(|(b, _)| columns(&plain(&b.runbook))).max().unwrap_or(0).clamp(7, 24);
+    let out: String = listed.iter().map(|(b, unknown)| row(ui, b, unknown, ctx.now(), wide) + "\n").collect();
     ui.out(&out)?;
     Ok(Exit::Ok)
 }
@@ -79,7 +84,7 @@ fn warning(ui: &Ui, o: &Overdue) -> String {
 const NARROW: usize = 70;
 
 /// One incident; ids stay whole, the title takes what is left.
-fn row(ui: &Ui, b: &Brief, now: Timestamp, wide: usize) -> String {
+fn row(ui: &Ui, b: &Brief, unknown: &[u64], now: Timestamp, wide: usize) -> String {
     let tone = match b.status {
         Status::Open => Tone::Bad,
         Status::Mitigated => Tone::Warn,
@@ -89,7 +94,8 @@ fn row(ui: &Ui, b: &Brief, now: Timestamp, wide: usize) -> String {
     let when = ago(ui, b.opened_at, now);
     let drill = if b.drill { "DRILL " } else { "" };
     let unreviewed: Vec<String> = b.told.iter().filter(|a| a.unreviewed).map(|a| format!("REVIEW a{} ", a.n)).collect();
-    let title = format!("{drill}{}{}", unreviewed.concat(), plain(&b.title));
+    let unknown: Vec<String> = unknown.iter().map(|n| format!("UNKNOWN a{n} ")).collect();
+    let title = format!("{drill}{}{}{}", unknown.concat(), unreviewed.concat(), plain(&b.title));
     let lead = format!("{:>4} {} {status} {}", b.number, plain(&b.severity), Ui::pad(&plain(&b.runbook), wide));
     if ui.width < NARROW {
         return format!("{} {when}\n     {}", lead.trim_end(), Ui::fit(&title, ui.width - 5).trim_end());
@@ -118,7 +124,7 @@ mod tests {
         let ui = Ui { colour: false, width: 100, ..Ui::new(&Environment::default(), false, false, false) };
         let mut s = Story::opened();
         s.add(proposed());
-        let at = |s: &Story| row(&ui, &Brief::fold(&s.events).unwrap(), s.events[0].header.at, 7);
+        let at = |s: &Story| row(&ui, &Brief::fold(&s.events).unwrap(), &[], s.events[0].header.at, 7);
         assert!(!at(&s).contains("REVIEW"), "{}", at(&s));
         let one = |kind: &str| one_of_each().into_iter().find(|f| f.kind() == kind).unwrap();
         s.add(one("approval.bypassed"));
@@ -133,10 +139,11 @@ mod tests {
         for width in [40, 80, 120] {
             for out_tty in [true, false] {
                 let ui = Ui { colour: false, out_tty, width, ..Ui::new(&Environment::default(), false, false, false) };
-                let row = row(&ui, &brief(), now, 13);
+                let row = row(&ui, &brief(), &[2], now, 13);
                 // A whole instant, as it stands in a pipe, has no room in 40 columns.
                 assert!(columns(&row) <= width || (width == 40 && row.lines().all(|l| columns(l) <= if out_tty { 48 } else { 60 })), "{width}: {row}");
                 assert!(row.contains("1234 P0 mitigated PAYMENTS-0017"), "{row}");
+                assert!(row.contains("UNKNOWN a2"), "{row}");
                 assert!(!row.contains('\u{202e}'), "{row}");
             }
         }
