@@ -43,6 +43,9 @@ pub use read::{Filter, SeriesInfo};
 pub use search::{Found, INDEXED, MARKS};
 pub use verify::{Compared, Erasure, Outside, Problem, VerifyReport};
 
+/// A log of so many bytes is not left to the next process: it would have to read all of it.
+const LOG_MOST: u64 = 1 << 20;
+
 /// What a store is opened for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -309,6 +312,20 @@ impl Store {
             return Err(StoreError::Io { what: "the ledger changed".to_owned(), source });
         }
         Ok(())
+    }
+}
+
+impl Drop for Store {
+    /// Puts a log that has grown into the ledger and begins it anew. What SQLite has copied already it forgets with the last
+    /// process that has the file open, so of a ledger that is opened for one event at a time the log would grow for ever,
+    /// and each command would read all of it and copy all of it over.
+    fn drop(&mut self) {
+        let length = |path| std::fs::metadata(path).map_or(0, |m| m.len());
+        if self.may_append().is_ok() && length(open::beside(&self.path, "-wal")) >= LOG_MOST && self.in_place().is_ok() {
+            // Nobody is waited for: whoever closes it next does the same. Until it is done, all of it is in the log.
+            let _ = self.conn.busy_timeout(Duration::ZERO);
+            let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
     }
 }
 

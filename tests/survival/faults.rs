@@ -52,6 +52,42 @@ fn each_call_of_note_may_fail() {
     });
 }
 
+/// A ledger whose log has grown so far that the next note is to be the last in it.
+fn a_ledger_with_a_long_log() -> Rig {
+    let world = person::a_ledger_in_use();
+    let heap = world.home().join("heap.bin");
+    let mut bytes = vec![0; 800_000];
+    getrandom::fill(&mut bytes).unwrap();
+    std::fs::write(&heap, bytes).unwrap();
+    run(&world, &["attach", heap.to_str().unwrap()]);
+    loop {
+        let ahead = Rig::like(&world.world());
+        run(&ahead, &["note", "third"]);
+        match log_of(&ahead) {
+            0 => return world,
+            more => assert!(more > log_of(&world), "the log never ends"),
+        }
+        run(&world, &["note", "one more"]);
+    }
+}
+
+fn log_of(rig: &Rig) -> u64 {
+    std::fs::metadata(rig.store().with_extension("db-wal")).unwrap().len()
+}
+
+#[test]
+fn each_call_of_a_note_that_ends_the_log_may_fail() {
+    let world = a_ledger_with_a_long_log();
+    assert!(log_of(&world) > 800_000);
+    harm_each_call(&world, &["note", "third"], |h| {
+        let third = notes(&h.events()).iter().filter(|n| **n == "third").count();
+        assert!(third <= 1 && (third == 1 || !h.succeeded()), "{}", h.which);
+        h.then(&["note", "fourth"]);
+        assert_eq!(notes(&h.events()).last(), Some(&"fourth"), "{}", h.which);
+        h.is_tidy();
+    });
+}
+
 #[test]
 fn each_call_of_attach_may_fail() {
     let world = person::a_ledger_in_use();

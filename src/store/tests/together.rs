@@ -1,12 +1,15 @@
 //! Several handles at once. To SQLite's locks, two handles of one process are two processes.
 
 use std::collections::HashSet;
-use std::thread;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use rusqlite::{Transaction, TransactionBehavior};
 
 use super::support::*;
 use crate::record::event::{Facts, IncidentOpened};
 use crate::record::testing::opened;
-use crate::store::{Access, AppendError, Store, StoreError};
+use crate::store::{Access, AppendError, LOG_MOST, Store, StoreError};
 
 #[test]
 fn many_handles_appending_at_once_lose_nothing() {
@@ -38,6 +41,37 @@ fn many_handles_appending_at_once_lose_nothing() {
         assert_eq!(pair[1], format!("{} again", pair[0]), "nobody comes between the events of one transaction");
     }
     assert!(verify(&store).is_ok());
+}
+
+#[test]
+fn the_log_of_a_ledger_opened_for_one_event_at_a_time_stays_short() {
+    let (place, mut store) = Place::new();
+    record(&mut store, vec![opening(1)]);
+    drop(store);
+    let wal = place.beside("-wal");
+    let length = || fs::metadata(&wal).unwrap().len();
+    let once = |text: &str| {
+        record(&mut place.open(Access::Append), vec![noted(1, text)]);
+        length()
+    };
+    let lengths: Vec<u64> = (0..100).map(|n| once(&format!("note {n}"))).collect();
+    assert!(lengths.iter().all(|l| *l < LOG_MOST), "{lengths:?}");
+    let begun = lengths.iter().filter(|l| **l == 0).count();
+    assert!((1..10).contains(&begun), "it is put into the ledger now and then, not each time: {lengths:?}");
+    // Who is reading keeps it as it is, and nobody waits.
+    let reader = place.open(Access::Append);
+    let snapshot = Transaction::new_unchecked(&reader.conn, TransactionBehavior::Deferred).unwrap();
+    assert_eq!(reader.load(&incident(1)).unwrap().len(), 101);
+    let started = Instant::now();
+    let lengths: Vec<u64> = (0..60).map(|n| once(&format!("meanwhile {n}"))).collect();
+    assert!(lengths.is_sorted() && lengths[59] > LOG_MOST, "{lengths:?}");
+    assert!(started.elapsed() < Duration::from_secs(8), "somebody waited for a reader");
+    assert_eq!(reader.load(&incident(1)).unwrap().len(), 101, "a reader sees what it saw");
+    drop(snapshot);
+    drop(reader);
+    assert!(once("at last") < LOG_MOST);
+    let store = place.open(Access::Read);
+    assert!(store.load(&incident(1)).unwrap().len() == 162 && verify(&store).is_ok());
 }
 
 #[test]
