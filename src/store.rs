@@ -201,8 +201,11 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn again(&self) -> Result<Self, StoreError> {
+        let conn = open::again(&self.conn, self.query, &self.path, &self.settings)?;
+        // What is at that name now may be another file.
+        self.in_place()?;
         Ok(Self {
-            conn: open::again(&self.conn, self.query, &self.path, &self.settings)?,
+            conn,
             copy: self.copy.clone(),
             presence: self.presence.as_ref().map(open::Presence::again),
             query: self.query,

@@ -45,7 +45,8 @@ pub(crate) fn noting(table: &mut Table, dir: &Path) -> Done<()> {
     }
     let insert = [format!("INSERT INTO note (text) VALUES ('{text}');")];
     let (mut theirs, mut ours, mut ratio) = (Sample::default(), Sample::default(), Sample::default());
-    for round in 0..60 {
+    let (mut first, mut last) = (Sample::default(), Sample::default());
+    for round in 0..NOTES {
         let (peer, _) = process(&mut shell(&insert, &plain), &[0])?;
         let mut command = Command::new(&installed);
         command.env_clear().env("HOME", &dir).current_dir(&dir);
@@ -53,6 +54,11 @@ pub(crate) fn noting(table: &mut Table, dir: &Path) -> Done<()> {
         let (own, _) = process(&mut command, &[0])?;
         // The first ones begin the logs of both.
         if round > 3 {
+            if round < 44 {
+                first.add(own);
+            } else if round >= NOTES - 40 {
+                last.add(own);
+            }
             theirs.add(peer * 1000.0);
             ours.add(own * 1000.0);
             ratio.add(own / peer);
@@ -61,8 +67,12 @@ pub(crate) fn noting(table: &mut Table, dir: &Path) -> Done<()> {
     table.sample("`sqlite3` inserting one row, whole process", "ms", &theirs, None);
     table.sample("`blotter note`, whole process", "ms", &ours, None);
     table.sample("`blotter note`", "x sqlite3", &ratio, Some(("<=", 2.0)));
+    table.limit(&format!("the last 40 of {NOTES} notes, a process each"), "x first 40", last.median() / first.median(), Some(("<=", 1.5)));
     Ok(())
 }
+
+/// Processes that record one note each: enough for the log to begin anew a few times.
+const NOTES: u32 = 240;
 
 /// Appends `n` notes and prints how many milliseconds each took.
 pub(crate) fn member(n: u32, path: &Path) -> Done<()> {

@@ -266,16 +266,15 @@ impl Store {
         wanted: &mut dyn FnMut(IncidentId, &Header, &Actor) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
         let mut matches = index.prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid DESC")?;
-        let mut snippet =
-            index.prepare_cached("SELECT snippet(search, 0, ?1, ?2, '…', 14) FROM search WHERE search MATCH ?3 AND rowid = ?4")?;
         let mut query =
             self.conn.prepare_cached("SELECT e.header, p.body FROM event e LEFT JOIN payload p ON p.pos = e.pos WHERE e.pos = ?1")?;
-        let (before, after) = (MARKS.0.to_string(), MARKS.1.to_string());
+        let (known, mut places, mut passed) = (found.len(), Vec::new(), 0_usize);
         let mut positions = matches.query([matching])?;
         while found.len() < limit
             && let Some(position) = positions.next()?
         {
             let pos: i64 = position.get(0)?;
+            passed += 1;
             let mut rows = query.query([pos])?;
             let Some(row) = rows.next()? else { continue };
             let header = row.get_ref(0)?.as_str().map_err(|e| StoreError::Corrupt(e.to_string()))?;
@@ -286,19 +285,37 @@ impl Store {
                 continue;
             }
             let event = read::event(row)?;
-            let snippet: Option<String> = snippet.query_row(params![before, after, matching, pos], |r| r.get(0)).optional()?;
+            places.push(pos);
             found.push(Found {
                 incident,
                 seq: header.seq,
                 at: header.at,
                 kind: header.kind,
                 actor,
-                snippet: snippet.unwrap_or_default(),
+                snippet: String::new(),
                 is_cut: projection::blob(&event.facts).is_some_and(|b| b.size > INDEXED),
             });
         }
+        let snippets = snippets(index, matching, &places, passed == places.len())?;
+        found[known..].iter_mut().zip(snippets).for_each(|(f, snippet)| f.snippet = snippet);
         Ok(())
     }
+}
+
+/// The text around the words of `matching` at each of `places`, which are the newest that match (`all`) or some of them.
+///
+/// To ask for one row is to go through all that match before it; but of a row that nobody wants, no text is made.
+fn snippets(index: &Connection, matching: &str, places: &[i64], all: bool) -> Result<Vec<String>, StoreError> {
+    let (before, after) = (MARKS.0.to_string(), MARKS.1.to_string());
+    let snippet = "SELECT snippet(search, 0, ?1, ?2, '…', 14) FROM search WHERE search MATCH ?3";
+    if all {
+        let mut query = index.prepare_cached(&format!("{snippet} ORDER BY rowid DESC LIMIT ?4"))?;
+        let rows = query.query_map(params![before, after, matching, i64::try_from(places.len()).unwrap_or(i64::MAX)], |r| r.get(0))?;
+        return Ok(rows.collect::<Result<_, _>>()?);
+    }
+    let mut query = index.prepare_cached(&format!("{snippet} AND rowid = ?4"))?;
+    let one = |pos| Ok(query.query_row(params![before, after, matching, pos], |r| r.get(0)).optional()?.unwrap_or_default());
+    places.iter().map(one).collect()
 }
 
 #[cfg(test)]

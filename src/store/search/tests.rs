@@ -124,6 +124,11 @@ fn what_was_found_is_shown_and_filtered() {
         found.iter().map(|f| (f.seq, f.snippet.as_str(), f.is_cut)).collect::<Vec<_>>(),
         [(2, "the \u{e000}proxy\u{e001} was restarted by hand", false)]
     );
+    // All of them, and some of them, are read in ways of their own.
+    let newest = l.store.search("proxy", 1, &mut |_, _, _| Ok(true)).unwrap();
+    assert_eq!((newest[0].seq, newest[0].snippet.as_str()), (3, "the \u{e000}proxy\u{e001} again"));
+    let all = l.store.search("proxy", 9, &mut |_, _, _| Ok(true)).unwrap();
+    assert_eq!([&all[0], &all[1]], [&newest[0], &found[0]]);
 }
 
 #[test]
