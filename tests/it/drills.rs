@@ -30,6 +30,8 @@ fn documents(house: &House, id: &str) {
     filters.add_filter(r"\[HOST\](/prod/beak/[a-z/]+) \| \d+ \|", "[HOST]$1 | [SIZE] |");
     filters.add_filter(r"\b(\d+m )?\[SPAN\]", "[SPAN]");
     filters.add_filter(r"sha256=[0-9a-f]+|sha256=\[HASH\]", "sha256=[HASH]");
+    // Not said of what is recorded in the very millisecond in which it falls due.
+    filters.add_filter(r" \(due \[TIME\]\)", "");
     for (name, path) in
         [("postmortem", format!("ledger/exports/postmortems/0001-{id}.md")), ("deploy-log", "ledger/exports/DEPLOY-LOG.md".to_owned())]
     {

@@ -1,6 +1,5 @@
 //! The program that signs: what it is asked, how it fails, and the ways in which a key is kept.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -15,8 +14,12 @@ fn with(program: &Path, key: &Path) -> Keygen {
 /// A program that does what `script` says.
 fn script(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("program");
-    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    // By another process: what a test beside this one starts would hold a file that is open for writing here, and what is open
+    // for writing is not executed.
+    let write = r#"printf '%s' "$1" >"$2" && chmod 700 "$2""#;
+    let text = format!("#!/bin/sh\n{text}\n");
+    let written = std::process::Command::new("sh").args(["-c", write, "sh", &text]).arg(&path).status().unwrap();
+    assert!(written.success());
     path
 }
 
