@@ -237,6 +237,16 @@ fn age_counts_back_from_the_observation() {
 }
 
 #[test]
+fn an_expression_may_be_as_long_and_as_deep_as_that_and_no_more() {
+    let long = |n: usize| compile(&format!("x == '{}'", "a".repeat(n - "x == ''".len())));
+    assert!(long(EXPR_MAX).is_ok());
+    assert!(long(EXPR_MAX + 1).unwrap_err().message.contains("is longer than"));
+    let deep = |n: usize| compile(&format!("{}x{} == `1`", "(".repeat(n), ")".repeat(n)));
+    assert!(deep(48).is_ok(), "{:?}", deep(48));
+    assert!(deep(49).unwrap_err().message.contains("nest deeper than 48"));
+}
+
+#[test]
 fn sub_and_lower_pass_null_on() {
     let r = json!({"a": 10, "b": 4.5, "s": "ÄB", "nothing": null, "large": 9_007_199_254_740_994.0});
     assert_eq!(check("sub(a, b) == 5.5", &r).0, Met);
