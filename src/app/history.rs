@@ -60,16 +60,15 @@ pub fn stats(store: &Store, wanted: &Wanted) -> Result<Stats, AppError> {
 }
 
 /// The numbers of an incident's actions of which nobody knows what came: the outcome is unknown, or was never recorded and
-/// no process is at it.
+/// no process is at it (`running`).
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn unknown_actions(store: &Store, brief: &Brief, now: Timestamp) -> Result<Vec<u64>, AppError> {
+pub fn unknown_actions(store: &Store, brief: &Brief, now: Timestamp, running: bool) -> Result<Vec<u64>, AppError> {
     if brief.actions == 0 {
         return Ok(Vec::new());
     }
     let incident = fold(&store.load_actions(&StreamId::incident(brief.id))?)?;
-    let running = store.is_executing();
     Ok(incident.actions.iter().filter(|a| a.status(now, running) == ActionStatus::Unknown).map(|a| a.n).collect())
 }
 

@@ -82,7 +82,10 @@ pub(super) fn load(conn: &Connection, stream: &StreamId, after: u64, limit: Opti
          WHERE e.stream = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3",
     )?;
     // A long stream is not to be moved again and again while it is read.
-    let count = head(conn, stream)?.seq.saturating_sub(after).min(limit.unwrap_or(u64::MAX));
+    let count = match limit {
+        Some(limit) => limit,
+        None => head(conn, stream)?.seq.saturating_sub(after),
+    };
     // A damaged ledger may say anything.
     let mut events: Vec<Event> = Vec::with_capacity(usize::try_from(count.min(1 << 20)).unwrap_or(0));
     let limit = limit.map_or(-1, u64::cast_signed);

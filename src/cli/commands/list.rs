@@ -48,8 +48,9 @@ pub fn run(ui: &Ui, ctx: &Ctx, args: Args) -> Result<Exit, CliError> {
         Ok(store) => {
             let late = overdue(&store, filter.runbook.as_deref(), ctx.now())?;
             let briefs = store.briefs(&filter).map_err(AppError::from)?;
+            let (now, running) = (ctx.now(), store.is_executing());
             let with = |b: Brief| {
-                let unknown = unknown_actions(&store, &b, ctx.now())?;
+                let unknown = unknown_actions(&store, &b, now, running)?;
                 Ok((b, unknown))
             };
             (briefs.into_iter().map(with).collect::<Result<Vec<_>, AppError>>()?, late)

@@ -114,7 +114,10 @@ async fn a_crash_after_the_start_leaves_it_unknown_until_somebody_looks() {
             let start = Command::Start { n: 1, before, source: Source::default(), glass: None };
             carry(&b.drill.ctx, &mut store, &picked, start, Vec::new()).unwrap();
             assert_eq!(b.action(1).status(b.drill.ctx.now(), store.is_executing()), ActionStatus::Started);
-            assert_eq!(unknown_actions(&store, &pick(&store, None).unwrap().brief, b.drill.ctx.now()).unwrap(), [] as [u64; 0]);
+            assert_eq!(
+                unknown_actions(&store, &pick(&store, None).unwrap().brief, b.drill.ctx.now(), store.is_executing()).unwrap(),
+                [] as [u64; 0]
+            );
             // Somebody else finds it running and keeps off.
             assert!(b.execute(1).await.unwrap_err().to_string().contains("by another process"));
             drop(lock);
@@ -123,7 +126,10 @@ async fn a_crash_after_the_start_leaves_it_unknown_until_somebody_looks() {
             b.stack().edit(|w| w.point_alias("mission-control-api", "prod", 41));
         }
         assert_eq!(b.status(1), ActionStatus::Unknown);
-        assert_eq!(unknown_actions(&b.store(), &pick(&b.store(), None).unwrap().brief, b.drill.ctx.now()).unwrap(), [1]);
+        assert_eq!(
+            unknown_actions(&b.store(), &pick(&b.store(), None).unwrap().brief, b.drill.ctx.now(), b.store().is_executing()).unwrap(),
+            [1]
+        );
         let end = b.execute(1).await.unwrap().end;
         assert_eq!(matches!(end, End::Verified(_)), made, "{end:?}");
         assert_eq!(b.stack().count("lambda/UpdateAlias"), 0);
