@@ -92,7 +92,7 @@ pub fn compile(text: &str) -> Result<Expectation, ExprFault> {
 /// # Errors
 /// The first [`ExprFault`].
 pub fn check_expr(text: &str) -> Result<Expr, ExprFault> {
-    scan::scan_expr(text)?;
+    scan::scan(text)?;
     trimmed_expr(text)
 }
 

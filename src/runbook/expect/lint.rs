@@ -15,7 +15,7 @@ const INDEX_MAX: i32 = 1_000_000;
 
 /// Refuses what does not parse and what could only fail when it is run.
 pub(super) fn check(text: &str) -> Result<(), ExprFault> {
-    let ast = jmespath::parse(text).map_err(|e| parse_fault(&e))?;
+    let ast = jmespath::parse(text).map_err(|e| parse_fault(text, &e))?;
     let mut fault = None;
     visit(&ast, &mut |node| {
         if fault.is_none() {
@@ -25,7 +25,7 @@ pub(super) fn check(text: &str) -> Result<(), ExprFault> {
     fault.map_or(Ok(()), Err)
 }
 
-fn parse_fault(e: &JmespathError) -> ExprFault {
+fn parse_fault(expr: &str, e: &JmespathError) -> ExprFault {
     let text = match &e.reason {
         ErrorReason::Parse(m) => m.clone(),
         ErrorReason::Runtime(r) => r.to_string(),
@@ -42,9 +42,10 @@ fn parse_fault(e: &JmespathError) -> ExprFault {
     };
     let fault = ExprFault::new(e.offset, message);
     let word = |w: &str| found == format!("Identifier(\"{w}\")");
+    let before = expr.get(..e.offset).unwrap_or_default().split_whitespace().next_back();
     if found.starts_with("Number(") {
         fault.hint("Inside a JMESPath boolean a number stands in backticks: status == `200`.")
-    } else if word("and") || word("or") || word("not") {
+    } else if word("and") || word("or") || before == Some("not") {
         fault.hint("Write `&&`, `||` and `!`.")
     } else if word("contains") || word("matches") {
         fault.hint("Inside a JMESPath boolean write contains(list, 'x'); `matches` stands alone.")

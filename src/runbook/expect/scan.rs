@@ -15,17 +15,8 @@ pub(super) struct Marks {
     pub(super) has_boolean: bool,
 }
 
-/// Finds what stands at depth 0.
+/// Finds what stands at depth 0; refuses what is too long, and brackets and quotes that do not close.
 pub(super) fn scan(text: &str) -> Result<Marks, ExprFault> {
-    walk(text, true)
-}
-
-/// Checks size, quotes and brackets only.
-pub(super) fn scan_expr(text: &str) -> Result<(), ExprFault> {
-    walk(text, false).map(|_| ())
-}
-
-fn walk(text: &str, expectation: bool) -> Result<Marks, ExprFault> {
     if text.trim().is_empty() {
         return Err(ExprFault::new(0, "an expression is wanted, and there is none"));
     }
@@ -62,7 +53,7 @@ fn walk(text: &str, expectation: bool) -> Result<Marks, ExprFault> {
             b'>' if next == Some(b'=') => push(&mut marks, i, 2, Op::Ge),
             b'<' => push(&mut marks, i, 1, Op::Lt),
             b'>' => push(&mut marks, i, 1, Op::Gt),
-            b'=' if expectation => {
+            b'=' => {
                 let hint = if next == Some(b'~') { "Write `matches` for a regular expression." } else { "Write `==` to compare." };
                 return Err(ExprFault::new(i, "`=` is not a comparison").hint(hint));
             }

@@ -62,7 +62,16 @@ fn the_last_comparison_at_depth_0_splits() {
 
 #[test]
 fn a_boolean_at_depth_0_is_left_to_jmespath() {
-    for text in ["status == `200` && ok", "!drifted", "a || b == `1`", "contains(body, 'x')", "SendingEnabled", "contains (a, 'b')"] {
+    for text in [
+        "status == `200` && ok",
+        "!drifted",
+        "a || b == `1`",
+        "contains(body, 'x')",
+        "SendingEnabled",
+        "contains (a, 'b')",
+        "a.contains",
+        "matches",
+    ] {
         assert_eq!(compile(text).unwrap().form, Form::Bool(Expr(text.to_owned())), "{text}");
     }
 }
@@ -95,21 +104,41 @@ fn faults_point_at_the_place_and_say_what_to_write() {
         ("x matches '('", 10, "not a regular expression", ""),
         ("x matches 3", 10, "takes a regular expression", ""),
         ("x == 200 && y", 5, "not JMESPath", "backticks"),
+        ("!x == 200", 6, "not JMESPath", "backticks"),
+        ("x || y == 200", 10, "not JMESPath", "backticks"),
+        ("x && y == 200", 10, "not JMESPath", "backticks"),
         ("x and y", 2, "not JMESPath", "`&&`"),
+        ("x or y", 2, "not JMESPath", "`&&`"),
+        ("not x", 4, "not JMESPath", "`!`"),
+        ("x && not y", 9, "not JMESPath", "`!`"),
+        ("x && y contains 'z'", 7, "not JMESPath: this is not expected here", "contains(list, 'x')"),
+        ("x && y matches 'z'", 7, "not JMESPath: this is not expected here", "`matches` stands alone"),
+        ("x &&", 4, "not JMESPath: it ends too early", ""),
+        ("x[", 1, "never closed", ""),
+        ("x & y", 2, "not JMESPath: this is not expected here", ""),
+        ("x &(y", 3, "`(` is never closed", ""),
         ("x[::0] == 1", 1, "step 0", ""),
         ("x[0:2147483647] == 1", 1, "reaches beyond", ""),
+        ("x[0:1000001] == 1", 1, "a slice reaches beyond 1000000", ""),
+        ("x[-1000001:] == 1", 1, "a slice reaches beyond 1000000", ""),
+        ("x[::1000001] == 1", 1, "a slice reaches beyond 1000000", ""),
+        ("x[1000001] == 1", 1, "an index reaches beyond 1000000", ""),
+        ("x[-1000001] == 1", 1, "an index reaches beyond 1000000", ""),
     ];
     for (text, offset, message, hint) in cases {
         let f = compile(text).expect_err(text);
         assert!(f.message.contains(message), "{text}: {f:?}");
         assert!(f.hint.clone().unwrap_or_default().contains(hint), "{text}: {f:?}");
-        if !text.contains("[::") && !text.contains("[0:") {
+        if !text.starts_with("x[") {
             assert_eq!(f.offset, offset, "{text}: {f:?}");
         }
     }
     assert!(compile(&"(".repeat(60)).unwrap_err().message.contains("deeper"));
     assert!(compile(&format!("{} == 1", "a".repeat(EXPR_MAX))).unwrap_err().message.contains("longer"));
-    assert!(check_expr("a = b").is_err());
+    assert!(check_expr("a = b").unwrap_err().hint.unwrap().contains("=="));
+    for within in ["x[1000000] == 1", "x[-1000000] == 1", "x[-1000000:1000000:1000000] == `[]`"] {
+        assert!(compile(within).is_ok(), "{within}");
+    }
     for exact in ["x == 9007199254740992", "x == -9007199254740992", "x == 9007199254740992.0"] {
         assert!(compile(exact).is_ok(), "{exact}");
     }
@@ -332,6 +361,8 @@ fn what_is_probably_not_meant_is_warned_of() {
         ("length(e[?contains(kind, 'cert')]) > 0", "`contains` fails on an element"),
         ("length(e[?contains(lower(kind), 'cert')]) > 0", "`contains` fails on an element"),
         ("length(e[?starts_with(kind, 'c')]) > 0", "`starts_with` fails"),
+        ("length(e[?kind && contains(name, 'cert')]) > 0", "`contains` fails on an element"),
+        ("length(e[?contains(kind, 'cert') && kind]) > 0", "`contains` fails on an element"),
         ("length(e[?t > '2026-01-01T00:00:00Z']) > 0", "has no order"),
         ("length(e[?kind == \"cert\"]) > 0", "names a field"),
     ];

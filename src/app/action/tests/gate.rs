@@ -9,7 +9,10 @@ use crate::simulator::fault::{Fault, Rule};
 async fn a_rollback_is_proposed_approved_made_once_verified_and_recorded() {
     let b = Bench::dead_lambda().await;
     let before = b.alias();
-    b.propose("rollback", &[]).await.unwrap();
+    let proposed = b.propose("rollback", &[]).await.unwrap();
+    let kinds: Vec<_> = proposed.changed.events.iter().map(|e| e.header.kind.as_str()).collect();
+    assert_eq!((proposed.n, proposed.changed.number), (1, 1));
+    assert_eq!(kinds, ["evidence.captured", "evidence.captured", "action.proposed"], "what was looked at, and what came of it");
     let a = b.action(1);
     assert_eq!(a.arguments["from-version"], json!("42"));
     assert_eq!(a.arguments["to-version"], json!("41"));

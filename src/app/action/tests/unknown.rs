@@ -118,6 +118,11 @@ async fn a_crash_after_the_start_leaves_it_unknown_until_somebody_looks() {
                 unknown_actions(&store, &pick(&store, None).unwrap().brief, b.drill.ctx.now(), store.is_executing()).unwrap(),
                 [] as [u64; 0]
             );
+            // Whoever holds the lock can only have lost it; for everybody else it runs.
+            let mut refused = |command| carry(&b.drill.ctx, &mut store, &picked, command, Vec::new()).unwrap_err().to_string();
+            let again = Command::Start { n: 1, before: json!({}), source: Source::default(), glass: None };
+            assert_eq!(refused(again), "action 1.a1 is unknown, so it cannot be executed");
+            assert_eq!(refused(Command::Dismiss { reason: "x".to_owned() }), "action 1.a1 is started");
             // Somebody else finds it running and keeps off.
             assert!(b.execute(1).await.unwrap_err().to_string().contains("by another process"));
             drop(lock);
