@@ -3,6 +3,9 @@
 /// Words at the end of a name that make its value a secret, as a regular expression.
 pub(super) const SECRET_WORDS: &str = r"(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|secret[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key|access[_-]?key[_-]?id|client[_-]?secret|credentials?)";
 
+/// Each of [`SECRET_WORDS`] has one of these in it.
+pub(super) const SECRET_PARTS: [&str; 7] = ["passw", "passphrase", "pwd", "secret", "token", "key", "credential"];
+
 /// Names that end like a secret and are none: positions in a list.
 pub(super) const CURSORS: [&str; 7] = ["next", "page", "pagination", "continuation", "previous", "starting", "sync"];
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use super::Rule;
-use super::keys::{CURSORS, SECRET_WORDS};
+use super::keys::{CURSORS, SECRET_PARTS, SECRET_WORDS};
 
 /// A match, as a rule's second thought sees it.
 pub(super) struct Hit<'a> {
@@ -40,28 +40,30 @@ pub(super) fn built_in() -> Vec<Rule> {
         r"|-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----([A-Za-z0-9+/=\s\\]+)"
     );
     vec![
-        rule("private-key", private_key, |_| true),
-        rule("aws-access-key", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", |_| true),
-        rule("aws-secret", aws_secret(), |_| true),
-        rule("aws-signature", r#"(?i)x-amz-(?:signature|security-token)=([^&\s"'\\]+)"#, |_| true),
-        rule("authorization", authorization, |_| true),
-        rule("cookie", cookie, |_| true),
-        rule("bearer", r"(?i)\bbearer[ \t]+([A-Za-z0-9._~+/=-]{12,})", |hit| hit.secret.iter().any(u8::is_ascii_digit)),
-        rule("jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", |_| true),
-        rule("basic-auth", r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:"']*:([^\s/"'\\]+)@"#, |_| true),
+        rule("private-key", &["private key-----"], private_key, |_| true),
+        rule("aws-access-key", &["akia", "asia"], r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", |_| true),
+        rule("aws-secret", &["secret"], aws_secret(), |_| true),
+        rule("aws-signature", &["x-amz-s"], r#"(?i)x-amz-(?:signature|security-token)=([^&\s"'\\]+)"#, |_| true),
+        rule("authorization", &["authorization"], authorization, |_| true),
+        rule("cookie", &["cookie"], cookie, |_| true),
+        rule("bearer", &["bearer"], r"(?i)\bbearer[ \t]+([A-Za-z0-9._~+/=-]{12,})", |hit| hit.secret.iter().any(u8::is_ascii_digit)),
+        rule("jwt", &["eyj"], r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?", |_| true),
+        rule("basic-auth", &["://"], r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:"']*:([^\s/"'\\]+)@"#, |_| true),
         rule(
             "slack",
+            &["hooks.slack.com/", "xox", "xapp-"],
             r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_-]+)|\bxox[abceoprs]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{10,}",
             |_| true,
         ),
         rule(
             "service-token",
+            &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "k_live_", "aiza"],
             r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}|\bglpat-[A-Za-z0-9_-]{20,}|\b[sr]k_live_[A-Za-z0-9]{16,}|\bAIza[A-Za-z0-9_-]{35}",
             |_| true,
         ),
-        rule("assignment", assignment, is_assignment),
+        rule("assignment", &SECRET_PARTS, assignment, is_assignment),
         // Words follow such names in a manual; values mostly have digits in them.
-        rule("argument", argument, |hit| hit.secret.iter().any(u8::is_ascii_digit)),
+        rule("argument", &SECRET_PARTS, argument, |hit| hit.secret.iter().any(u8::is_ascii_digit)),
     ]
 }
 
@@ -75,8 +77,8 @@ fn aws_secret() -> &'static str {
     })
 }
 
-fn rule(name: &'static str, text: impl Into<Cow<'static, str>>, accept: fn(&Hit<'_>) -> bool) -> Rule {
-    Rule { name: Cow::Borrowed(name), text: text.into(), unicode: false, accept, regex: OnceLock::new() }
+fn rule(name: &'static str, words: &'static [&'static str], text: impl Into<Cow<'static, str>>, accept: fn(&Hit<'_>) -> bool) -> Rule {
+    Rule { name: Cow::Borrowed(name), words, text: text.into(), unicode: false, accept, regex: OnceLock::new() }
 }
 
 /// `nextToken=…` is a position in a list, and `token: null` says nothing.

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::*;
 
+mod words;
+
 /// Built at run time, so that no scanner takes this file for a leak.
 fn key_id() -> String {
     format!("AKIA{}", "IOSFODNN7EXAMPLE")

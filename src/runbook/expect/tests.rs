@@ -100,6 +100,9 @@ fn faults_point_at_the_place_and_say_what_to_write() {
         ("x[0 == 1", 1, "`[` is never closed", ""),
         ("x] == 1", 1, "`]` closes nothing", ""),
         ("x == 'a", 5, "a quote is never closed", ""),
+        ("x == \"a", 5, "a double quote is never closed", ""),
+        ("x == `1", 5, "a backtick is never closed", ""),
+        (r"x == 'a\'", 5, "a quote is never closed", ""),
         ("t < '2026-01-01T00:00:00Z'", 4, "compares numbers", "age(x)"),
         ("x matches '('", 10, "not a regular expression", ""),
         ("x matches 3", 10, "takes a regular expression", ""),
@@ -237,12 +240,28 @@ fn a_bare_boolean_is_three_valued() {
         ("(missing != `1`) == true", Unknown),
         ("(n != `1`) == true", Met),
         ("(missing || `7`) == 7", Met),
+        ("(!(missing == `1`)) == true", Unknown),
+        ("(missing == `1` || no == `true`) == false", Unknown),
+        ("(missing == `1` && yes == `true`) == false", Unknown),
+        ("(nothing == `null` && n) == 5", Met),
+        ("(n && nothing == `null`) == true", Met),
     ];
     for (text, wanted) in cases {
         assert_eq!(verdict(text, &r), wanted, "{text}");
     }
     assert_eq!(check("missing != `200` && yes", &r).2.as_deref(), Some("`missing` is missing"));
     assert_eq!(check("s && yes", &r).2.as_deref(), Some("`s` is text, neither true nor false"));
+    for (text, because) in [
+        ("list[3] != `200` && yes", "`list[3]` is missing"),
+        ("nothing.x[0].y != `200` && yes", "`nothing.x[0].y` is missing"),
+        ("sub(n, nothing) > `1` && yes", "`sub(n, nothing)` is missing"),
+        ("sub(n, `null`) > `1` && yes", "`sub(…)` is missing"),
+        ("[n, missing][1] != `1` && yes", "a value is missing"),
+        ("length(missing) > `1` && yes", "argument 1 of a function is missing, array|object|string wanted"),
+        ("sum(s) > `1` && yes", "argument 1 of a function is string, array[number] wanted"),
+    ] {
+        assert_eq!(check(text, &r).2.as_deref(), Some(because), "{text}");
+    }
 }
 
 #[test]
