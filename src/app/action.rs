@@ -204,7 +204,6 @@ fn by_hand(block: &ActionBlock, set: &[(String, String)]) -> Result<Arguments, A
         };
         let value = match &key.shape {
             Shape::Texts | Shape::Arns(_) => said.split(',').map(|s| Value::from(s.trim())).collect(),
-            Shape::Int(..) => said.trim().parse::<i64>().map_or_else(|_| Value::from(said.as_str()), Value::from),
             _ => Value::from(said.trim()),
         };
         if !key.shape.accepts(&value) {

@@ -66,14 +66,16 @@ pub fn change(
 ) -> Result<Changed, AppError> {
     let stream = StreamId::incident(picked.brief.id);
     let ledger = store.ledger().id.clone();
+    let mut all = Vec::new();
     let mut events = store.append(|tx| {
-        let before = tx.load(&stream)?;
-        let incident = fold(&before)?;
+        all = tx.load(&stream)?;
+        let incident = fold(&all)?;
         let asked = Asked { actor: &ctx.actor, now: ctx.now(), ledger: &ledger, running: false };
-        let facts = decide(asked, &incident, &before)?;
+        let facts = decide(asked, &incident, &all)?;
         facts.into_iter().map(|f| ctx.event(stream.clone(), f, None)).collect::<Result<Vec<_>, AppError>>()
     })?;
-    events.extend(fell_due(ctx, store, picked)?);
+    all.extend(events.iter().cloned());
+    events.extend(escalation::record_due_after(ctx, store, &all).map_err(|e| not_due(&e))?);
     Ok(Changed { id: picked.brief.id, number: picked.brief.number, events })
 }
 
@@ -82,11 +84,13 @@ pub fn change(
 /// # Errors
 /// The ledger cannot be read or written; the message says that the change is recorded.
 pub fn fell_due(ctx: &Ctx, store: &mut Store, picked: &Picked) -> Result<Vec<Event>, AppError> {
-    escalation::record_due(ctx, store, picked.brief.id).map_err(|e| {
-        AppError::told(e.kind(), format!("recorded, but what fell due could not be: {e}"))
-            .hints_of(&e)
-            .hint("Do not repeat it. `blotter tick` records what fell due.")
-    })
+    escalation::record_due(ctx, store, picked.brief.id).map_err(|e| not_due(&e))
+}
+
+fn not_due(e: &AppError) -> AppError {
+    AppError::told(e.kind(), format!("recorded, but what fell due could not be: {e}"))
+        .hints_of(e)
+        .hint("Do not repeat it. `blotter tick` records what fell due.")
 }
 
 /// Folds a stream, saying what is wrong when it is no incident's.

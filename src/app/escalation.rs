@@ -31,9 +31,17 @@ pub fn standing(store: &Store, incident: &Incident, runbook: &Runbook, now: Time
 /// # Errors
 /// The ledger cannot be read or written.
 pub fn record_due(ctx: &Ctx, store: &mut Store, id: IncidentId) -> Result<Vec<Event>, AppError> {
-    let stream = StreamId::incident(id);
-    let events = store.load(&stream)?;
-    let incident = fold(&events)?;
+    let events = store.load(&StreamId::incident(id))?;
+    record_due_after(ctx, store, &events)
+}
+
+/// [`record_due`] by whoever just read all of the incident's `events`.
+///
+/// # Errors
+/// As there.
+pub fn record_due_after(ctx: &Ctx, store: &mut Store, events: &[Event]) -> Result<Vec<Event>, AppError> {
+    let incident = fold(events)?;
+    let stream = StreamId::incident(incident.id);
     let Some(runbook) = runbook_of(&incident) else { return Ok(Vec::new()) };
     let now = ctx.now();
     let due: Vec<Due> = standing(store, &incident, &runbook, now).into_iter().filter(|d| d.status == DueStatus::Due).collect();

@@ -333,10 +333,10 @@ fn classify(info: &str) -> Class {
     let words: Vec<&str> = info.split_whitespace().collect();
     let known = |w: &str| BlockKind::words().find(|k| *k == w);
     match words.as_slice() {
-        ["toml", kind] => match (BlockKind::parse(kind), did_you_mean(kind, BlockKind::words())) {
-            (Some(kind), _) => Class::Block(kind),
-            (None, Some(hint)) => Class::Fault(format!("unknown kind of block `{kind}`"), hint),
-            (None, None) => Class::Prose,
+        ["toml", kind] => match BlockKind::parse(kind) {
+            Some(kind) => Class::Block(kind),
+            None => did_you_mean(kind, BlockKind::words())
+                .map_or(Class::Prose, |hint| Class::Fault(format!("unknown kind of block `{kind}`"), hint)),
         },
         ["toml", kind, extra, ..] if known(kind).is_some() => {
             Class::Fault(format!("unexpected `{extra}` after `toml {kind}`"), format!("Write `toml {kind}` and nothing else."))

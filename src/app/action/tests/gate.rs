@@ -24,7 +24,14 @@ async fn a_rollback_is_proposed_approved_made_once_verified_and_recorded() {
     assert_eq!((a.text.as_str(), a.proposer.as_str(), b.status(1)), (want.as_str(), "T-OPS", ActionStatus::Proposed));
     b.approve(person("T-JOSH"), 1).unwrap();
     let done = b.execute(1).await.unwrap();
-    assert!(matches!(&done.end, End::Verified(t) if t.contains("3 times in a row")), "{:?}", done.end);
+    assert_eq!(
+        done.end,
+        End::Verified("mission-control-api:prod is at version 41; recovery verified: status 200, 3 times in a row".to_owned())
+    );
+    let kinds: Vec<_> = done.events.iter().map(|e| e.header.kind.as_str()).collect();
+    let (looks, verification) = (["evidence.captured"; 2], ["evidence.captured"; 3]);
+    let acts = [&looks[..], &["action.started", "action.succeeded"], &verification, &["recovery.verified", "deploy.recorded"]];
+    assert_eq!(kinds, acts.concat(), "all of it, in order");
     assert_eq!((b.alias().version.as_str(), b.stack().count("lambda/UpdateAlias")), ("41", 1));
     assert_ne!(b.alias().revision, before.revision);
     assert_eq!(b.story(), ["action.proposed", "approval.granted", "action.started", "action.succeeded", "recovery.verified"]);
@@ -233,7 +240,7 @@ async fn a_rollback_that_does_not_help_is_done_and_not_verified_until_it_is() {
     assert!(b.incident().escalations.iter().any(|e| e.rule == "no-recovery"), "five minutes have passed");
     health(crate::simulator::world::Health::Works);
     let end = b.execute(1).await.unwrap().end;
-    assert!(matches!(end, End::Verified(_)), "{end:?}");
+    assert_eq!(end, End::Verified("recovery verified: status 200, 3 times in a row".to_owned()), "what was done is said once");
     assert_eq!((b.incident().status, b.stack().count("lambda/UpdateAlias")), (Status::Mitigated, 1));
     assert_eq!(deploys_of(&b.store()).last().unwrap().2, DeployStatus::Good);
 }
