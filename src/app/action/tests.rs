@@ -21,6 +21,7 @@ use crate::simulator::Simulator;
 
 mod advice;
 mod attack;
+mod between;
 mod gate;
 mod glass;
 mod kinds;

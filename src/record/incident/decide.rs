@@ -351,10 +351,8 @@ impl Case<'_> {
         self.active()?;
         self.past(occurred_at)?;
         match &self.incident.acknowledged {
-            Some((at, by)) if self.incident.reopened_at.is_none_or(|r| *at >= r) => {
-                Err(Refusal::AlreadyAcknowledged { number: self.incident.number, by: by.name.clone(), at: *at })
-            }
-            _ => one(IncidentAcknowledged { occurred_at }),
+            Some((at, by)) => Err(Refusal::AlreadyAcknowledged { number: self.incident.number, by: by.name.clone(), at: *at }),
+            None => one(IncidentAcknowledged { occurred_at }),
         }
     }
 
