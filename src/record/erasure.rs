@@ -55,7 +55,7 @@ impl Request {
             number,
             stream: h.stream.clone(),
             seq: h.seq,
-            kind: h.kind.clone(),
+            kind: h.kind.to_string(),
             at: h.at,
             payload: h.payload,
             blob,

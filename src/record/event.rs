@@ -50,7 +50,7 @@ pub struct Header {
     pub stream: StreamId,
     /// What happened, past tense and dotted.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// The envelope's version.
     pub v: u64,
 }

@@ -106,7 +106,7 @@ fn faults_point_at_the_place_and_say_what_to_write() {
         ("t < '2026-01-01T00:00:00Z'", 4, "compares numbers", "age(x)"),
         ("x matches '('", 10, "not a regular expression", ""),
         ("x matches 3", 10, "takes a regular expression", ""),
-        ("x == 200 && y", 5, "not JMESPath", "backticks"),
+        ("x == 200 && y", 5, "not JMESPath: this is not expected here", "backticks"),
         ("!x == 200", 6, "not JMESPath", "backticks"),
         ("x || y == 200", 10, "not JMESPath", "backticks"),
         ("x && y == 200", 10, "not JMESPath", "backticks"),

@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, Once};
 
+use serde_json::json;
+
 use super::*;
+use crate::record::observation::Source;
 use crate::simulator::fault::{Fault, Rule};
 
 impl Bench {
@@ -99,4 +102,59 @@ async fn what_nothing_verifies_is_recorded_as_deployed_all_the_same() {
     let deploys = deploys_of(&b.store());
     assert_eq!(deploys.last().unwrap(), &(Some("42".to_owned()), "41".to_owned(), DeployStatus::Unknown, "incident 1.a1".to_owned()));
     assert_eq!((deploys.len(), b.incident().status), (2, Status::Open));
+}
+
+/// Records that `a<n>` was started on an alias that was read as `before`; then this process is gone.
+fn started_and_gone(b: &Bench, n: u64, before: serde_json::Value) {
+    let mut store = b.store();
+    let picked = pick(&store, None).unwrap();
+    let start = Command::Start { n, before, source: Source::default(), glass: None };
+    carry(&b.drill.ctx, &mut store, &picked, start, Vec::new()).unwrap();
+}
+
+#[tokio::test]
+async fn a_crash_of_which_nothing_can_be_learned_is_recorded_as_unknown_once() {
+    let b = Bench::dead_lambda().await;
+    b.ready("rollback").await;
+    started_and_gone(&b, 1, json!({"FunctionVersion": "42", "RevisionId": b.alias().revision}));
+    b.stack().fault(Rule::new("sts/GetCallerIdentity", Fault::Status(503)));
+    for _ in 0..2 {
+        let end = b.execute(1).await.unwrap().end;
+        assert!(matches!(&end, End::Unknown(t) if t.contains("nobody can say whose AWS account this is")), "{end:?}");
+        assert_eq!(b.story(), ["action.proposed", "approval.granted", "action.started", "action.unknown"]);
+    }
+    assert!(
+        matches!(&b.action(1).progress, Went::Unknown { error, .. } if error.starts_with("its outcome was never recorded, and nobody can say")),
+        "{:?}",
+        b.action(1).progress
+    );
+    b.stack().clear_faults();
+    let account = b.stack().edit(|w| std::mem::replace(&mut w.caller.account, "999999999999".to_owned()));
+    let refused = b.execute(1).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(refused.to_string().starts_with("wrong account: 999999999999 answered"), "{refused}");
+    assert_eq!(b.status(1), ActionStatus::Unknown);
+    b.stack().edit(|w| w.caller.account = account);
+    assert!(matches!(b.execute(1).await.unwrap().end, End::Failed(_)));
+}
+
+#[tokio::test]
+async fn each_of_two_lost_actions_is_held_against_what_was_read_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("two.md");
+    let whole = include_str!("../../../../runbooks/INC-001-dead-lambda.md");
+    let (before, after) = whole.split_once("```toml action").unwrap();
+    let (action, after) = after.split_once("```\n").unwrap();
+    let second = action.replace("id = \"rollback\"", "id = \"once-more\"");
+    std::fs::write(&path, format!("{before}```toml action{action}```\n\n```toml action{second}```\n{after}")).unwrap();
+    let b = Bench::open(path.to_str().unwrap(), "INC-001").await;
+    for (block, n) in [("rollback", 1), ("once-more", 2)] {
+        b.propose(block, &[]).await.unwrap();
+        b.approve(person("T-JOSH"), n).unwrap();
+        let revision = if n == 1 { b.alias().revision } else { "another-one".to_owned() };
+        started_and_gone(&b, n, json!({"FunctionVersion": "42", "RevisionId": revision}));
+    }
+    let (one, two) = (b.execute(1).await.unwrap().end, b.execute(2).await.unwrap().end);
+    assert_eq!(one, End::Failed("it was not made: mission-control-api:prod is untouched at version 42".to_owned()));
+    assert!(matches!(&two, End::Failed(t) if t.starts_with("it is not in effect")), "{two:?}");
 }
