@@ -164,6 +164,8 @@ impl Redactor {
 
     /// Takes the secrets out of every text in `value`, and everything that stands under a key such as `password`.
     pub fn redact_value(&self, value: &mut Value) -> Counts {
+        // An answer has many texts.
+        self.set();
         let mut counts = Counts::new();
         self.value(value, &mut counts);
         counts
@@ -218,8 +220,7 @@ impl Redactor {
         self.set().is_match(text)
     }
 
-    /// Whether a short text has none of the words without which no rule matches. The set, which takes ten times as
-    /// long to build as a note to look through, is then not needed.
+    /// Whether a short text has none of the words without which no rule matches.
     fn has_no_word(&self, text: &[u8]) -> bool {
         let Some(text) = std::str::from_utf8(text).ok().filter(|t| t.len() <= SHORT) else { return false };
         let lower = text.to_ascii_lowercase();
@@ -229,7 +230,8 @@ impl Redactor {
     /// The places to take out: in order, and no two overlap.
     fn spans(&self, text: &[u8]) -> Vec<Span> {
         let mut found = Vec::new();
-        if self.has_no_word(text) {
+        // For a note alone the set is not built, which takes far longer than looking for words; once built it is faster.
+        if self.0.set.get().is_none() && self.has_no_word(text) {
             return found;
         }
         for n in self.set().matches(text).into_iter() {

@@ -88,6 +88,9 @@ fn a_note_without_a_word_needs_no_set_and_every_other_text_does() {
     assert!(looked(&fresh(), b"no UTF-8: \xff"));
     assert!(!looked(&fresh(), "x".repeat(SHORT).as_bytes()));
     assert!(looked(&fresh(), "x".repeat(SHORT + 1).as_bytes()));
+    let answer = fresh();
+    answer.redact_value(&mut json!({"status": "ok"}));
+    assert!(answer.0.set.get().is_some(), "an answer has many texts");
     let mut own = rules::built_in();
     own.push(super::own(&Pattern { name: "ticket".to_owned(), regex: "T-[0-9]+".to_owned() }).unwrap());
     assert!(looked(&Redactor::with(own), b"a person's own rule may match anything"));
