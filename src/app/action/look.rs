@@ -64,8 +64,6 @@ pub(super) async fn run(
         return Ok(Vec::new());
     }
     let incident = fold(&store.load(&StreamId::incident(picked.brief.id))?)?;
-    let known = Known::new(store, &incident, runbook, ctx.now());
-    let prior = known.all_results().into_iter().filter(|(p, _)| !probes.iter().any(|x| x.id == *p)).collect();
     let job = Job {
         runbook,
         vars: incident.vars.clone(),
@@ -74,7 +72,8 @@ pub(super) async fn run(
         probes,
         incident: Some(incident.number),
         answers: BTreeMap::new(),
-        prior,
+        // What they need is among them.
+        prior: BTreeMap::new(),
         deploys: deploys(store, incident.account.as_deref())?,
     };
     let collected = page::look(ctx, vec![job], progress, cancel).await?;
@@ -85,7 +84,7 @@ pub(super) async fn run(
 
 /// The probes that an action's arguments and conditions rest on, with those they need. A question to a person is
 /// not put again: its newest answer stands.
-fn needed<'r>(runbook: &'r Runbook, block: &ActionBlock) -> Vec<&'r Probe> {
+pub(super) fn needed<'r>(runbook: &'r Runbook, block: &ActionBlock) -> Vec<&'r Probe> {
     let mut ids = probes_of(&block.requires);
     for p in block.params.values().flat_map(placeholders).flatten() {
         if let PlaceholderKind::Probe { id, .. } = p.kind {
@@ -104,19 +103,14 @@ fn needed<'r>(runbook: &'r Runbook, block: &ActionBlock) -> Vec<&'r Probe> {
 /// The probes of these ids with all they need, in the runbook's order, without questions to a person.
 pub(super) fn with_needs(runbook: &Runbook, mut ids: Vec<String>) -> Vec<&Probe> {
     let mut k = 0;
-    while k < ids.len() {
-        if let Some(p) = runbook.probes.iter().find(|p| p.id == ids[k]) {
-            ids.extend(template::dependencies(p));
+    while let Some(probe) = ids.get(k).map(|id| runbook.probes.iter().find(|p| p.id == *id)) {
+        for need in probe.map(template::dependencies).unwrap_or_default() {
+            // Every id once, so that this ends.
+            if !ids.contains(&need) {
+                ids.push(need);
+            }
         }
         k += 1;
-        // Every id at most once, so that this ends.
-        let mut seen = Vec::new();
-        ids.retain(|id| {
-            !seen.contains(id) && {
-                seen.push(id.clone());
-                true
-            }
-        });
     }
     runbook.probes.iter().filter(|p| p.kind() != "ask" && ids.contains(&p.id)).collect()
 }

@@ -25,6 +25,7 @@ mod between;
 mod gate;
 mod glass;
 mod kinds;
+mod look;
 mod unknown;
 
 /// A broken stack, a drill's ledger in a folder of its own, and an incident that was opened on it.
