@@ -27,6 +27,7 @@ mod glass;
 mod kinds;
 mod look;
 mod unknown;
+mod verify;
 
 /// A broken stack, a drill's ledger in a folder of its own, and an incident that was opened on it.
 struct Bench {
@@ -41,6 +42,11 @@ fn person(name: &str) -> Actor {
 impl Bench {
     /// Breaks the stack as `scenario` says and opens `runbook` on it. The clock stands still until it is turned.
     async fn open(runbook: &str, scenario: &str) -> Self {
+        Self::open_after(runbook, scenario, |_| {}).await
+    }
+
+    /// The same; `spoil` has the stack before anything is asked of it.
+    async fn open_after(runbook: &str, scenario: &str, spoil: impl FnOnce(&Simulator)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let now: Timestamp = "2026-03-22T02:13:00Z".parse().unwrap();
         let clock = Clock::simulated(Arc::new(move || now), Arc::new(|_| {}));
@@ -54,6 +60,7 @@ impl Bench {
         let drill = Drill::start(&base, runbook, Some(scenario), Some(store)).unwrap();
         let bench = Self { folder, drill };
         bench.known_good();
+        spoil(bench.stack());
         let request = OpenRequest { runbook: runbook.to_owned(), ..OpenRequest::default() };
         page::open(&bench.drill.ctx, &request, &|_| {}, std::future::pending()).await.unwrap();
         bench

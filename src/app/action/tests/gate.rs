@@ -164,7 +164,9 @@ async fn a_version_is_given_by_hand_and_has_to_exist() {
         let wrong = b.propose("rollback", &[(name, "1")]).await.unwrap_err();
         assert_eq!((wrong.kind(), wrong.hints()), (ErrorKind::Usage, vec![hint.to_owned()]));
     }
+    let asked = b.stack().count("lambda/GetAlias");
     b.propose("rollback", &[("to-version", "40")]).await.unwrap();
+    assert_eq!(b.stack().count("lambda/GetAlias") - asked, 2, "by the probe and for the plan; the deploy record is not wanted");
     let a = b.action(1);
     assert_eq!((a.arguments["to-version"].clone(), a.by_hand.clone()), (json!("40"), vec!["to-version".to_owned()]));
     assert!(a.text.contains("to version 40 (version given by hand)"), "{}", a.text);
@@ -189,6 +191,26 @@ async fn an_empty_deploy_record_is_said_and_what_to_type_instead() {
     );
     assert_eq!(refused.hints(), ["Give it by hand: `blotter propose rollback -i 1 --set to-version=…`."]);
     assert!(b.propose("nonsense", &[]).await.unwrap_err().hints()[0].contains("rollback"));
+}
+
+#[tokio::test]
+async fn what_no_probe_could_say_is_unknown_and_what_it_does_not_say_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed.md");
+    let whole = include_str!("../../../../runbooks/INC-001-dead-lambda.md");
+    let live = "{{probe.alias.FunctionVersion}}";
+    for (instead, kind, why) in [
+        ("{{probe.versions.Versions[0].Version}}", ErrorKind::Unknown, "the probe `versions` has no answer"),
+        ("{{probe.alias.NoSuchMember}}", ErrorKind::Refused, "it is missing in the answer"),
+    ] {
+        std::fs::write(&path, whole.replace(live, instead)).unwrap();
+        let no_list = |stack: &Simulator| stack.fault(Rule::new("lambda/ListVersionsByFunction", Fault::Denied));
+        let b = Bench::open_after(path.to_str().unwrap(), "INC-001", no_list).await;
+        let stopped = b.propose("rollback", &[]).await.unwrap_err();
+        let message = format!("cannot propose `rollback`: `{instead}` cannot be filled in: {why}");
+        assert_eq!((stopped.kind(), stopped.to_string()), (kind, message));
+        assert_eq!(stopped.hints(), ["Give it by hand: `blotter propose rollback -i 1 --set from-version=…`."]);
+    }
 }
 
 #[tokio::test]
