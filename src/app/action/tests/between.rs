@@ -11,9 +11,17 @@ use crate::simulator::fault::{Fault, Rule};
 impl Bench {
     /// From now on the ledger takes no event of that type.
     fn take_no(&self, kind: &str) -> rusqlite::Connection {
+        self.take_no_after(kind, "incident.opened")
+    }
+
+    /// Once it has an event of type `once`.
+    fn take_no_after(&self, kind: &str, once: &str) -> rusqlite::Connection {
         let ledger = rusqlite::Connection::open(self.folder.path().join("drill.db")).unwrap();
+        let is = |header: &str, kind: &str| format!("{header} LIKE '%\"type\":\"{kind}\"%'");
+        let (new, old) = (is("NEW.header", kind), is("header", once));
         let sql = format!(
-            "CREATE TRIGGER full BEFORE INSERT ON event WHEN NEW.header LIKE '%\"type\":\"{kind}\"%' BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            "CREATE TRIGGER full BEFORE INSERT ON event WHEN {new} AND EXISTS (SELECT 1 FROM event WHERE {old})
+             BEGIN SELECT RAISE(ABORT, 'no room'); END"
         );
         ledger.execute_batch(&sql).unwrap();
         ledger
@@ -82,6 +90,20 @@ async fn an_outcome_that_cannot_be_written_is_said_and_found_out_later() {
     assert_eq!((b.status(1), b.stack().count("lambda/UpdateAlias")), (ActionStatus::Unknown, 1));
     let again = b.execute(1).await.unwrap_err();
     assert_eq!((again.kind(), again.to_string().as_str()), (ErrorKind::Store, "refused by the ledger itself: no room"));
+    ledger.execute_batch("DROP TRIGGER full").unwrap();
+    assert!(matches!(b.execute(1).await.unwrap().end, End::Verified(_)));
+    assert_eq!(b.stack().count("lambda/UpdateAlias"), 1);
+}
+
+#[tokio::test]
+async fn a_verification_that_cannot_be_written_down_is_no_interruption() {
+    let b = Bench::dead_lambda().await;
+    b.ready("rollback").await;
+    let ledger = b.take_no_after("evidence.captured", "action.succeeded");
+    let failed = b.execute(1).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Store, "{failed}");
+    assert_eq!((b.status(1), b.stack().count("lambda/UpdateAlias")), (ActionStatus::Succeeded, 1));
+    assert_eq!(b.story().last().unwrap(), "action.succeeded");
     ledger.execute_batch("DROP TRIGGER full").unwrap();
     assert!(matches!(b.execute(1).await.unwrap().end, End::Verified(_)));
     assert_eq!(b.stack().count("lambda/UpdateAlias"), 1);
