@@ -311,7 +311,7 @@ fn event(stream: StreamId, facts: impl Into<blotter::record::event::Facts>) -> N
         stream,
         id: EventId(id),
         at: Timestamp::from_millis(1_774_145_580_000).unwrap_or_else(|| unreachable!("an instant in 2026")),
-        actor: Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".into() },
+        actor: Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".to_owned() },
         cause: None,
         facts: facts.into(),
         salt: *id.as_bytes(),

@@ -278,8 +278,8 @@ impl Config {
         };
         let clean: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
         match self.person(&clean) {
-            Some((id, _)) => Actor { name: id.to_owned(), is_person: true, via: via.into() },
-            None => Actor { name: clean, is_person: false, via: via.into() },
+            Some((id, _)) => Actor { name: id.to_owned(), is_person: true, via: via.to_owned() },
+            None => Actor { name: clean, is_person: false, via: via.to_owned() },
         }
     }
 }

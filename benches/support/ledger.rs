@@ -88,7 +88,7 @@ impl Teller {
 
     fn event(&mut self, stream: StreamId, at: Timestamp, who: &str, facts: impl Into<Facts>) -> NewEvent {
         let id = self.id(at);
-        let actor = Actor { name: who.to_owned(), is_person: true, via: "flag".into() };
+        let actor = Actor { name: who.to_owned(), is_person: true, via: "flag".to_owned() };
         NewEvent { stream, id: EventId(id), at, actor, cause: None, facts: facts.into(), salt: *id.as_bytes() }
     }
 

@@ -164,7 +164,7 @@ fn cast(ctx: &mut Ctx, runbook: &Runbook) {
     if !ctx.actor.is_person {
         let name = "T-OPS".to_owned();
         people.entry(name.clone()).or_default();
-        ctx.actor = Actor { name, is_person: true, via: "drill".into() };
+        ctx.actor = Actor { name, is_person: true, via: "drill".to_owned() };
     }
 }
 

@@ -193,7 +193,7 @@ fn may_go(event: &Event, what: &str) -> Result<(), AppError> {
         return Err(AppError::failed(format!("the payload of {what} is MISSING, and no event says that it was erased"))
             .hint("`blotter verify` says more."));
     }
-    if !ERASABLE.contains(&event.header.kind.as_ref()) {
+    if !ERASABLE.contains(&event.header.kind.as_str()) {
         return Err(AppError::refused(format!("{what} is `{}`, which the record cannot do without", event.header.kind))
             .hint("Notes, evidence, attachments and corrections can be erased."));
     }

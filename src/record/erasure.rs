@@ -55,7 +55,7 @@ impl Request {
             number,
             stream: h.stream.clone(),
             seq: h.seq,
-            kind: h.kind.to_string(),
+            kind: h.kind.clone(),
             at: h.at,
             payload: h.payload,
             blob,

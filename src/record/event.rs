@@ -50,7 +50,7 @@ pub struct Header {
     pub stream: StreamId,
     /// What happened, past tense and dotted.
     #[serde(rename = "type")]
-    pub kind: Cow<'static, str>,
+    pub kind: String,
     /// The envelope's version.
     pub v: u64,
 }

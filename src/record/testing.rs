@@ -28,7 +28,7 @@ pub(crate) fn at(s: &str) -> Timestamp {
 
 /// A person of the config.
 pub(crate) fn person(name: &str) -> Actor {
-    Actor { name: name.to_owned(), is_person: true, via: "flag".into() }
+    Actor { name: name.to_owned(), is_person: true, via: "flag".to_owned() }
 }
 
 /// One stream as it grows.
@@ -65,7 +65,7 @@ impl Story {
 
     /// The next events are those of an account that the config does not know.
     pub(crate) fn by_nobody(&mut self, name: &str) -> &mut Self {
-        self.actor = Actor { name: name.to_owned(), is_person: false, via: "os-user".into() };
+        self.actor = Actor { name: name.to_owned(), is_person: false, via: "os-user".to_owned() };
         self
     }
 
@@ -93,7 +93,7 @@ impl Story {
             prev: head.hash,
             seq,
             stream: self.stream.clone(),
-            kind: facts.kind().to_owned().into(),
+            kind: facts.kind().to_owned(),
             v: HEADER_VERSION,
         }
         .to_bytes()

@@ -63,7 +63,7 @@ fn entry(event: &Event, text: Option<&str>) -> Entry {
         seq: event.header.seq,
         at: event.header.at,
         occurred_at: occurred_at(&event.facts),
-        kind: event.header.kind.to_string(),
+        kind: event.header.kind.clone(),
         actor: event.actor.name.clone(),
         summary: summary_with(event, text),
         corrected_by: None,

@@ -373,7 +373,7 @@ fn header(new: &NewEvent, head: Head, payload: Hash) -> Header {
         prev: head.hash,
         seq: head.seq + 1,
         stream: new.stream.clone(),
-        kind: new.facts.kind().to_owned().into(),
+        kind: new.facts.kind().to_owned(),
         v: HEADER_VERSION,
     }
 }

@@ -13,7 +13,7 @@ use crate::record::event::{Event, Facts, PayloadErased};
 pub(super) fn apply(conn: &Connection, projector: &mut Projector<'_>, erased: &PayloadErased) -> Result<(), StoreError> {
     let refuse = |why: String| StoreError::Erasure(format!("event {} of `{}` {why}", erased.seq, erased.stream));
     let (pos, event) = find(conn, erased)?.ok_or_else(|| refuse("does not exist".to_owned()))?;
-    if !ERASABLE.contains(&event.header.kind.as_ref()) {
+    if !ERASABLE.contains(&event.header.kind.as_str()) {
         return Err(refuse(format!("is `{}`, which the record cannot do without", event.header.kind)));
     }
     if event.facts == Facts::Erased {

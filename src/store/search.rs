@@ -290,7 +290,7 @@ impl Store {
                 incident,
                 seq: header.seq,
                 at: header.at,
-                kind: header.kind.into_owned(),
+                kind: header.kind,
                 actor,
                 snippet: String::new(),
                 is_cut: projection::blob(&event.facts).is_some_and(|b| b.size > INDEXED),

@@ -36,7 +36,7 @@ struct Bench {
 }
 
 fn person(name: &str) -> Actor {
-    Actor { name: name.to_owned(), is_person: true, via: "flag".into() }
+    Actor { name: name.to_owned(), is_person: true, via: "flag".to_owned() }
 }
 
 impl Bench {
@@ -153,7 +153,7 @@ impl Bench {
     fn story(&self) -> Vec<String> {
         let store = self.store();
         let events = store.load(&StreamId::incident(pick(&store, None).unwrap().brief.id)).unwrap();
-        let kinds = events.into_iter().map(|e| e.header.kind.into_owned()).skip_while(|k| k != "action.proposed");
+        let kinds = events.into_iter().map(|e| e.header.kind).skip_while(|k| k != "action.proposed");
         kinds.filter(|k| !k.starts_with("evidence.") && !k.starts_with("escalation.")).collect()
     }
 

@@ -32,7 +32,7 @@ impl Bench {
         let person = |mail: &str| Person { emails: vec![mail.to_owned()], ..Person::default() };
         config.people = ["T-OPS", "T-JOSH", "T-ANA", "T-EVE"].map(|p| (p.to_owned(), person(&p.to_lowercase()))).into();
         config.sign.allowed_signers = Some(folder.path().join("allowed_signers"));
-        let actor = Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".into() };
+        let actor = Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".to_owned() };
         let aws = crate::aws::Settings::new(clock.as_fn());
         let ctx = Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
         let first = crate::record::event::LedgerCreated { ledger: LEDGER.to_owned(), drill: false, key: None };

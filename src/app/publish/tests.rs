@@ -33,7 +33,7 @@ impl Bench {
         let now = "2026-04-02T00:00:00Z".parse().unwrap();
         let clock = Clock::simulated(Arc::new(move || now), Arc::new(|_| {}));
         let config = Config { store: folder.path().join("l.db"), exports: folder.path().join("exports"), ..Config::default() };
-        let actor = Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".into() };
+        let actor = Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".to_owned() };
         let aws = crate::aws::Settings::new(clock.as_fn());
         let ctx = Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
         let story = Story::dead_lambda();

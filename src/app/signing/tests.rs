@@ -13,7 +13,7 @@ fn ctx(dir: &Path, settings: &str) -> Ctx {
     let config = load(&env, &Overrides::default()).unwrap();
     let clock = Clock::system();
     let aws = crate::aws::Settings::new(clock.as_fn());
-    let actor = Actor { name: "T-ADA".to_owned(), is_person: true, via: "flag".into() };
+    let actor = Actor { name: "T-ADA".to_owned(), is_person: true, via: "flag".to_owned() };
     Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() }
 }
 

@@ -17,7 +17,7 @@ use crate::record::event::Facts;
 async fn spiking() -> Drill {
     let clock = Clock::system();
     let aws = aws::Settings::new(clock.as_fn());
-    let actor = Actor { name: "T-OPS".to_owned(), is_person: false, via: "flag".into() };
+    let actor = Actor { name: "T-OPS".to_owned(), is_person: false, via: "flag".to_owned() };
     let base = Ctx { config: Config::default(), clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
     let drill = Drill::start(&base, "INC-004", None, None).unwrap();
     drill.prelude().await.unwrap();

@@ -16,7 +16,7 @@ use crate::simulator::{Fault, Rule};
 fn base() -> Ctx {
     let clock = Clock::system();
     let aws = aws::Settings::new(clock.as_fn());
-    let actor = Actor { name: "T-OPS".to_owned(), is_person: false, via: "flag".into() };
+    let actor = Actor { name: "T-OPS".to_owned(), is_person: false, via: "flag".to_owned() };
     Ctx { config: Config::default(), clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() }
 }
 

@@ -13,7 +13,7 @@ use crate::store::Store;
 fn ledger(dir: &std::path::Path) -> (Ctx, Store) {
     let clock = Clock::system();
     let config = Config { store: dir.join("l.db"), exports: dir.join("exports"), ..Config::default() };
-    let actor = Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".into() };
+    let actor = Actor { name: "T-OPS".to_owned(), is_person: true, via: "flag".to_owned() };
     let aws = crate::aws::Settings::new(clock.as_fn());
     let ctx = Ctx { config, clock, actor, drill: false, aws, flag_vars: Vec::new(), notices: Default::default() };
     let first = ctx.event(StreamId::ledger(), LedgerCreated { ledger: LEDGER.to_owned(), drill: false, key: None }, None).unwrap();

@@ -39,14 +39,6 @@ macro_rules! facts {
                 }
             }
 
-            /// The type of that name, if this build writes it.
-            pub(super) fn known(kind: &str) -> Option<&'static str> {
-                match kind {
-                    $($name => Some($name),)*
-                    _ => None,
-                }
-            }
-
             /// The payload's `data`.
             ///
             /// # Errors

@@ -1,9 +1,7 @@
 //! Headers and payloads as nearly all of them are written, read in one pass: a header without escapes is canonical if
 //! it reads as one, so it need not be written once more to compare. Whatever is written otherwise is for serde to judge.
 
-use std::borrow::Cow;
-
-use super::{EventId, Facts, Hash, Header, StreamId, Timestamp};
+use super::{EventId, Hash, Header, StreamId, Timestamp};
 use crate::record::id::uuid;
 
 /// Reads a header of plain texts; `None` for any other, which may be canonical all the same.
@@ -39,7 +37,7 @@ pub(super) fn header(bytes: &str) -> Option<Header> {
         prev: prev.parse::<Hash>().ok()?,
         seq,
         stream: stream.parse::<StreamId>().ok()?,
-        kind: Facts::known(kind).map_or_else(|| kind.to_owned().into(), Cow::Borrowed),
+        kind: kind.to_owned(),
         v,
     })
 }

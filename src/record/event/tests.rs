@@ -66,7 +66,7 @@ fn written_today() -> Vec<(String, String, String)> {
     one_of_each().into_iter().for_each(|f| {
         s.add(f);
     });
-    s.bytes.iter().zip(&s.events).skip(1).map(|((h, p), e)| (e.header.kind.to_string(), h.clone(), p.clone())).collect()
+    s.bytes.iter().zip(&s.events).skip(1).map(|((h, p), e)| (e.header.kind.clone(), h.clone(), p.clone())).collect()
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn events_of_version_1_are_read_and_written_the_same_for_ever() {
         let (header, payload) = (part("header"), part("payload"));
         let event = Event::read(header, Some(payload)).unwrap_or_else(|e| panic!("{kind}: {e}"));
         assert_eq!(event.hash.to_string(), part("hash"), "{kind}");
-        assert_eq!((event.header.kind.as_ref(), event.facts.kind()), (*kind, *kind));
+        assert_eq!((event.header.kind.as_str(), event.facts.kind()), (*kind, *kind));
         assert!(!matches!(event.facts, Facts::Other { .. } | Facts::Erased), "{kind}");
         assert_eq!(event.header.payload, Hash::of(&[payload.as_bytes()]), "{kind}");
         assert_eq!(event.header.to_bytes().unwrap(), header, "{kind}");
@@ -116,7 +116,7 @@ fn header() -> impl Strategy<Value = Header> {
             prev: Hash(prev),
             seq,
             stream,
-            kind: kind.into(),
+            kind,
             v: HEADER_VERSION,
         },
     )

@@ -462,7 +462,7 @@ impl Case<'_> {
         let number = self.incident.number;
         let event = self.events.iter().find(|e| e.header.seq == seq).ok_or_else(|| self.no_such(format!("event {number}.{seq}")))?;
         let Some(written) = event.facts.text() else {
-            return Err(Refusal::NotCorrectable { number, seq, kind: event.header.kind.to_string() });
+            return Err(Refusal::NotCorrectable { number, seq, kind: event.header.kind.clone() });
         };
         if self.incident.corrections.get(&seq).map_or(written, String::as_str) == text {
             return Err(Refusal::Unchanged { what: "text", value: text });

@@ -116,7 +116,7 @@ fn what_was_found_is_shown_and_filtered() {
     let mut asked = 0;
     let found = l.store.search("proxy", 1, &mut |id, header, actor| {
         asked += 1;
-        assert_eq!((id, actor.name.as_str(), header.kind.as_ref()), (incident(), "T-OPS", "note.added"));
+        assert_eq!((id, actor.name.as_str(), header.kind.as_str()), (incident(), "T-OPS", "note.added"));
         Ok(asked > 1)
     });
     let found = found.unwrap();

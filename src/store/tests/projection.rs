@@ -39,7 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
 
 /// An erasure of one of `events` that may be erased and is not erased yet.
 fn erasure(events: &mut Vec<Event>, which: &prop::sample::Index) -> Option<NewEvent> {
-    let erasable: Vec<usize> = (0..events.len()).filter(|i| ERASABLE.contains(&events[*i].header.kind.as_ref())).collect();
+    let erasable: Vec<usize> = (0..events.len()).filter(|i| ERASABLE.contains(&events[*i].header.kind.as_str())).collect();
     if erasable.is_empty() {
         return None;
     }

@@ -184,7 +184,7 @@ impl<'c> Walk<'c> {
                 return Ok(());
             }
             (false, None) => {
-                let (stream, seq, kind) = (header.stream.clone(), header.seq, header.kind.to_string());
+                let (stream, seq, kind) = (header.stream.clone(), header.seq, header.kind.clone());
                 self.gone.push(Gone { stream, seq, kind, payload: header.payload });
                 Facts::Erased
             }

@@ -10,7 +10,7 @@ async fn a_rollback_is_proposed_approved_made_once_verified_and_recorded() {
     let b = Bench::dead_lambda().await;
     let before = b.alias();
     let proposed = b.propose("rollback", &[]).await.unwrap();
-    let kinds: Vec<_> = proposed.changed.events.iter().map(|e| e.header.kind.as_ref()).collect();
+    let kinds: Vec<_> = proposed.changed.events.iter().map(|e| e.header.kind.as_str()).collect();
     assert_eq!((proposed.n, proposed.changed.number), (1, 1));
     assert_eq!(kinds, ["evidence.captured", "evidence.captured", "action.proposed"], "what was looked at, and what came of it");
     let a = b.action(1);
@@ -28,7 +28,7 @@ async fn a_rollback_is_proposed_approved_made_once_verified_and_recorded() {
         done.end,
         End::Verified("mission-control-api:prod is at version 41; recovery verified: status 200, 3 times in a row".to_owned())
     );
-    let kinds: Vec<_> = done.events.iter().map(|e| e.header.kind.as_ref()).collect();
+    let kinds: Vec<_> = done.events.iter().map(|e| e.header.kind.as_str()).collect();
     let (looks, verification) = (["evidence.captured"; 2], ["evidence.captured"; 3]);
     let acts = [&looks[..], &["action.started", "action.succeeded"], &verification, &["recovery.verified", "deploy.recorded"]];
     assert_eq!(kinds, acts.concat(), "all of it, in order");
@@ -51,7 +51,7 @@ async fn a_rollback_is_proposed_approved_made_once_verified_and_recorded() {
 async fn only_the_right_person_may_allow_it_once() {
     let b = Bench::dead_lambda().await;
     b.propose("rollback", &[]).await.unwrap();
-    let nobody = Actor { name: "root".to_owned(), is_person: false, via: "os-user".into() };
+    let nobody = Actor { name: "root".to_owned(), is_person: false, via: "os-user".to_owned() };
     for (who, message) in [
         (nobody.clone(), "`root` is not a person of the config, and only a known person may approve"),
         (person("T-OPS"), "`T-OPS` may not approve 1.a1"),
@@ -83,7 +83,7 @@ async fn who_proposes_may_not_approve_and_nobody_unknown_proposes() {
     let mut store = b.store();
     let picked = pick(&store, None).unwrap();
     let request = ProposeRequest { block: "rollback".to_owned(), set: Vec::new() };
-    let nobody = b.as_(Actor { name: "root".to_owned(), is_person: false, via: "os-user".into() });
+    let nobody = b.as_(Actor { name: "root".to_owned(), is_person: false, via: "os-user".to_owned() });
     let looks = b.stack().count("lambda/GetAlias");
     let refused = propose(&nobody, &mut store, &picked, &request, SILENT, std::future::pending()).await.unwrap_err();
     assert_eq!(refused.to_string(), "`root` is not a person of the config, and only a known person may propose");

@@ -147,7 +147,7 @@ async fn what_a_person_did_is_written_down() {
     let request = ExecuteRequest { note: Some("case 4711".to_owned()), ..ExecuteRequest::new(1) };
     let done = b.execute_with(person("T-OPS"), request).await.unwrap();
     assert_eq!((done.id, done.number, done.n, &done.end), (b.incident().id, 1, 1, &End::Done("case 4711".to_owned())));
-    let kinds: Vec<_> = done.events.iter().map(|e| e.header.kind.as_ref()).collect();
+    let kinds: Vec<_> = done.events.iter().map(|e| e.header.kind.as_str()).collect();
     assert_eq!(kinds, ["evidence.captured", "action.started", "action.succeeded"]);
     assert_eq!(b.story(), ["action.proposed", "approval.granted", "action.started", "action.succeeded"]);
 }

@@ -64,7 +64,7 @@ pub struct Approve {
 /// Approvals of the same action, and their withdrawal, move nothing; neither does what only adds knowledge.
 pub fn moved(events: &[Event], n: u64, head_seq: u64) -> Option<&Event> {
     events.iter().filter(|e| e.header.seq > head_seq).find(|e| {
-        let kind = e.header.kind.as_ref();
+        let kind = e.header.kind.as_str();
         let harmless = HARMLESS.contains(&kind) || kind.starts_with("escalation.") || kind.starts_with("followup.");
         let same_action = match &e.facts {
             Facts::ApprovalGranted(x) => x.n == n,
@@ -206,7 +206,7 @@ impl<'a> Case<'a> {
             return Err(Refusal::UnknownHead { number, n, seq: head.seq, hash: head.hash });
         }
         match moved(self.events, n, head.seq) {
-            Some(e) => Err(Refusal::Stale { number, n, seq: e.header.seq, kind: e.header.kind.to_string() }),
+            Some(e) => Err(Refusal::Stale { number, n, seq: e.header.seq, kind: e.header.kind.clone() }),
             None => Ok(()),
         }
     }
@@ -263,7 +263,7 @@ impl<'a> Case<'a> {
         let overtaken = action.standing(self.now()).find_map(|a| moved(self.events, n, a.head_seq));
         match overtaken {
             Some(e) if people(action.standing(self.now())) >= need => {
-                Err(Refusal::Stale { number, n, seq: e.header.seq, kind: e.header.kind.to_string() })
+                Err(Refusal::Stale { number, n, seq: e.header.seq, kind: e.header.kind.clone() })
             }
             _ => Err(Refusal::NotAllowed { number, n, status: self.status(action), have, need, from: action.rule.from.clone() }),
         }
