@@ -180,3 +180,16 @@ async fn each_of_two_lost_actions_is_held_against_what_was_read_before_it() {
     assert_eq!(one, End::Failed("it was not made: mission-control-api:prod is untouched at version 42".to_owned()));
     assert!(matches!(&two, End::Failed(t) if t.starts_with("it is not in effect")), "{two:?}");
 }
+
+#[test]
+fn what_is_other_gone_or_new_since_the_approval_is_said_once_each() {
+    let arguments = |v: serde_json::Value| v.as_object().unwrap().clone();
+    let approved = arguments(json!({"alias": "prod", "from-version": "42", "executions": ["a"], "region": "us-east-1"}));
+    let now = arguments(json!({"alias": "prod", "from-version": "43", "region": "us-east-1", "from-weights": {"40": 0.1}}));
+    let moved = resolve::moved(&approved, &now);
+    assert_eq!(
+        moved,
+        [r#"executions was ["a"] and is nothing"#, "from-version was 42 and is 43", r#"from-weights was nothing and is {"40":0.1}"#]
+    );
+    assert_eq!(resolve::moved(&approved, &approved), [] as [String; 0]);
+}
