@@ -15,7 +15,7 @@ use crate::record::observation::Sample;
 use crate::record::time::Timestamp;
 use crate::record::verdict::Outcome;
 use crate::runbook::condition::{Facts, Seen, series_of};
-use crate::runbook::model::{Condition, Probe, ProbeSource, Runbook};
+use crate::runbook::model::{Condition, Probe, Runbook};
 use crate::runbook::signal::{Match, rank};
 use crate::runbook::template;
 use crate::store::{Store, StoreError};
@@ -175,21 +175,8 @@ pub(super) fn job<'a>(
 
 /// The probes that yield readings, with those they need.
 fn yielding(r: &Runbook) -> Vec<&Probe> {
-    let mut wanted: Vec<&str> = r.probes.iter().filter(|p| !p.readings.is_empty() && p.kind() != "ask").map(|p| p.id.as_str()).collect();
-    let mut k = 0;
-    while k < wanted.len() {
-        if let Some(p) = r.probes.iter().find(|p| p.id == wanted[k]) {
-            let needs = template::dependencies(p);
-            for other in &r.probes {
-                let is_needed = needs.contains(&other.id) || matches!(&p.source, ProbeSource::From(f) if *f == other.id);
-                if is_needed && !wanted.contains(&other.id.as_str()) {
-                    wanted.push(&other.id);
-                }
-            }
-        }
-        k += 1;
-    }
-    r.probes.iter().filter(|p| wanted.contains(&p.id.as_str())).collect()
+    let yields = |p: &&Probe| !p.readings.is_empty() && p.kind() != "ask";
+    template::with_needs(r, r.probes.iter().filter(yields).map(|p| p.id.clone()).collect())
 }
 
 /// One runbook with what its probes just saw, in the form that conditions ask for it.

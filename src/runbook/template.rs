@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::diagnostic::did_you_mean;
 use super::expect::{ExprFault, Subject, check_expr};
-use super::model::{Expr, Probe, ProbeSource};
+use super::model::{Expr, Probe, ProbeSource, Runbook};
 use crate::record::deploy::DeployFacts;
 
 #[cfg(test)]
@@ -105,6 +105,21 @@ pub fn dependencies(probe: &Probe) -> Vec<String> {
         }
     }
     ids
+}
+
+/// The probes of these ids with all they need, in the runbook's order.
+pub fn with_needs(runbook: &Runbook, mut ids: Vec<String>) -> Vec<&Probe> {
+    let mut k = 0;
+    while let Some(probe) = ids.get(k).map(|id| runbook.probes.iter().find(|p| p.id == *id)) {
+        for need in probe.map(dependencies).unwrap_or_default() {
+            // Every id once, so that this ends.
+            if !ids.contains(&need) {
+                ids.push(need);
+            }
+        }
+        k += 1;
+    }
+    runbook.probes.iter().filter(|p| ids.contains(&p.id)).collect()
 }
 
 /// Fills in every placeholder of `params`.

@@ -101,18 +101,8 @@ pub(super) fn needed<'r>(runbook: &'r Runbook, block: &ActionBlock) -> Vec<&'r P
 }
 
 /// The probes of these ids with all they need, in the runbook's order, without questions to a person.
-pub(super) fn with_needs(runbook: &Runbook, mut ids: Vec<String>) -> Vec<&Probe> {
-    let mut k = 0;
-    while let Some(probe) = ids.get(k).map(|id| runbook.probes.iter().find(|p| p.id == *id)) {
-        for need in probe.map(template::dependencies).unwrap_or_default() {
-            // Every id once, so that this ends.
-            if !ids.contains(&need) {
-                ids.push(need);
-            }
-        }
-        k += 1;
-    }
-    runbook.probes.iter().filter(|p| p.kind() != "ask" && ids.contains(&p.id)).collect()
+pub(super) fn with_needs(runbook: &Runbook, ids: Vec<String>) -> Vec<&Probe> {
+    template::with_needs(runbook, ids).into_iter().filter(|p| p.kind() != "ask").collect()
 }
 
 /// Insists that the action's conditions are met.

@@ -16,6 +16,7 @@ use crate::record::approval::ApprovalText;
 use crate::record::deploy::Deploys;
 use crate::record::event::DeployStatus;
 use crate::record::incident::Status;
+use crate::record::observation::Source;
 use crate::record::time::Timestamp;
 use crate::simulator::Simulator;
 
@@ -64,6 +65,14 @@ impl Bench {
         let request = OpenRequest { runbook: runbook.to_owned(), ..OpenRequest::default() };
         page::open(&bench.drill.ctx, &request, &|_| {}, std::future::pending()).await.unwrap();
         bench
+    }
+
+    /// A runbook of that text on the stack of a dead Lambda.
+    async fn open_text(text: &str, spoil: impl FnOnce(&Simulator)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("own.md");
+        std::fs::write(&path, text).unwrap();
+        Self::open_after(path.to_str().unwrap(), "INC-001", spoil).await
     }
 
     async fn dead_lambda() -> Self {
@@ -136,6 +145,14 @@ impl Bench {
         self.approve(person("T-JOSH"), 1).unwrap();
     }
 
+    /// Records that `a<n>` was started on an alias that was read as `before`; no call follows.
+    fn start(&self, n: u64, before: serde_json::Value) {
+        let mut store = self.store();
+        let picked = pick(&store, None).unwrap();
+        let start = Command::Start { n, before, source: Source::default(), glass: None };
+        carry(&self.drill.ctx, &mut store, &picked, start, Vec::new()).unwrap();
+    }
+
     fn incident(&self) -> Incident {
         let store = self.store();
         current(&store, &pick(&store, None).unwrap()).unwrap()
@@ -167,6 +184,9 @@ impl Bench {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(clock.sleep(ms)));
     }
 }
+
+/// The text of the built-in runbook, to be changed.
+const DEAD_LAMBDA: &str = include_str!("../../../runbooks/INC-001-dead-lambda.md");
 
 const SILENT: Watch<'static> = Watch { probes: &|_| {}, tell: &|_| {} };
 

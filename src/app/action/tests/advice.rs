@@ -86,8 +86,6 @@ async fn answers_are_read_as_the_question_wants_them() {
 
 #[tokio::test]
 async fn a_blocks_own_region_beats_the_runbooks_and_flags_beat_both() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("t-002.md");
     let text = r#"# T-002: Elsewhere
 
 It is elsewhere.
@@ -114,8 +112,7 @@ to-version = "41"
 approve = { from = ["T-JOSH"] }
 ```
 "#;
-    std::fs::write(&path, text).unwrap();
-    let mut b = Bench::open(path.to_str().unwrap(), "INC-001").await;
+    let mut b = Bench::open_text(text, |_| {}).await;
     let refused = b.propose("move", &[]).await.unwrap_err().to_string();
     assert!(refused.starts_with("no alias `prod` of a function `mission-control-api` in eu-west-1"), "{refused}");
     b.drill.ctx.config.aws.region = Some("us-east-1".to_owned());

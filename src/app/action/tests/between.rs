@@ -5,7 +5,6 @@ use std::sync::{Mutex, Once};
 use serde_json::json;
 
 use super::*;
-use crate::record::observation::Source;
 use crate::simulator::fault::{Fault, Rule};
 
 impl Bench {
@@ -111,13 +110,9 @@ async fn a_verification_that_cannot_be_written_down_is_no_interruption() {
 
 #[tokio::test]
 async fn what_nothing_verifies_is_recorded_as_deployed_all_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("unverified.md");
-    let whole = include_str!("../../../../runbooks/INC-001-dead-lambda.md");
-    let (before, after) = whole.split_once("```toml verify").unwrap();
+    let (before, after) = DEAD_LAMBDA.split_once("```toml verify").unwrap();
     let (_, after) = after.split_once("```\n").unwrap();
-    std::fs::write(&path, format!("{before}{after}")).unwrap();
-    let b = Bench::open(path.to_str().unwrap(), "INC-001").await;
+    let b = Bench::open_text(&format!("{before}{after}"), |_| {}).await;
     b.ready("rollback").await;
     let end = b.execute(1).await.unwrap().end;
     assert_eq!(end, End::Done("mission-control-api:prod is at version 41".to_owned()));
@@ -126,19 +121,11 @@ async fn what_nothing_verifies_is_recorded_as_deployed_all_the_same() {
     assert_eq!((deploys.len(), b.incident().status), (2, Status::Open));
 }
 
-/// Records that `a<n>` was started on an alias that was read as `before`; then this process is gone.
-fn started_and_gone(b: &Bench, n: u64, before: serde_json::Value) {
-    let mut store = b.store();
-    let picked = pick(&store, None).unwrap();
-    let start = Command::Start { n, before, source: Source::default(), glass: None };
-    carry(&b.drill.ctx, &mut store, &picked, start, Vec::new()).unwrap();
-}
-
 #[tokio::test]
 async fn a_crash_of_which_nothing_can_be_learned_is_recorded_as_unknown_once() {
     let b = Bench::dead_lambda().await;
     b.ready("rollback").await;
-    started_and_gone(&b, 1, json!({"FunctionVersion": "42", "RevisionId": b.alias().revision}));
+    b.start(1, json!({"FunctionVersion": "42", "RevisionId": b.alias().revision}));
     b.stack().fault(Rule::new("sts/GetCallerIdentity", Fault::Status(503)));
     for _ in 0..2 {
         let end = b.execute(1).await.unwrap().end;
@@ -162,19 +149,16 @@ async fn a_crash_of_which_nothing_can_be_learned_is_recorded_as_unknown_once() {
 
 #[tokio::test]
 async fn each_of_two_lost_actions_is_held_against_what_was_read_before_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("two.md");
-    let whole = include_str!("../../../../runbooks/INC-001-dead-lambda.md");
-    let (before, after) = whole.split_once("```toml action").unwrap();
+    let (before, after) = DEAD_LAMBDA.split_once("```toml action").unwrap();
     let (action, after) = after.split_once("```\n").unwrap();
     let second = action.replace("id = \"rollback\"", "id = \"once-more\"");
-    std::fs::write(&path, format!("{before}```toml action{action}```\n\n```toml action{second}```\n{after}")).unwrap();
-    let b = Bench::open(path.to_str().unwrap(), "INC-001").await;
+    let both = format!("{before}```toml action{action}```\n\n```toml action{second}```\n{after}");
+    let b = Bench::open_text(&both, |_| {}).await;
     for (block, n) in [("rollback", 1), ("once-more", 2)] {
         b.propose(block, &[]).await.unwrap();
         b.approve(person("T-JOSH"), n).unwrap();
         let revision = if n == 1 { b.alias().revision } else { "another-one".to_owned() };
-        started_and_gone(&b, n, json!({"FunctionVersion": "42", "RevisionId": revision}));
+        b.start(n, json!({"FunctionVersion": "42", "RevisionId": revision}));
     }
     let (one, two) = (b.execute(1).await.unwrap().end, b.execute(2).await.unwrap().end);
     assert_eq!(one, End::Failed("it was not made: mission-control-api:prod is untouched at version 42".to_owned()));

@@ -195,17 +195,13 @@ async fn an_empty_deploy_record_is_said_and_what_to_type_instead() {
 
 #[tokio::test]
 async fn what_no_probe_could_say_is_unknown_and_what_it_does_not_say_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("changed.md");
-    let whole = include_str!("../../../../runbooks/INC-001-dead-lambda.md");
     let live = "{{probe.alias.FunctionVersion}}";
     for (instead, kind, why) in [
         ("{{probe.versions.Versions[0].Version}}", ErrorKind::Unknown, "the probe `versions` has no answer"),
         ("{{probe.alias.NoSuchMember}}", ErrorKind::Refused, "it is missing in the answer"),
     ] {
-        std::fs::write(&path, whole.replace(live, instead)).unwrap();
         let no_list = |stack: &Simulator| stack.fault(Rule::new("lambda/ListVersionsByFunction", Fault::Denied));
-        let b = Bench::open_after(path.to_str().unwrap(), "INC-001", no_list).await;
+        let b = Bench::open_text(&DEAD_LAMBDA.replace(live, instead), no_list).await;
         let stopped = b.propose("rollback", &[]).await.unwrap_err();
         let message = format!("cannot propose `rollback`: `{instead}` cannot be filled in: {why}");
         assert_eq!((stopped.kind(), stopped.to_string()), (kind, message));

@@ -176,10 +176,7 @@ approve = { none = true }
 
 #[tokio::test]
 async fn what_needs_no_approval_needs_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("t-001.md");
-    std::fs::write(&path, BY_HAND).unwrap();
-    let b = Bench::open(path.to_str().unwrap(), "INC-001").await;
+    let b = Bench::open_text(BY_HAND, |_| {}).await;
     b.propose("restart", &[]).await.unwrap();
     assert_eq!((b.action(1).text.as_str(), b.status(1)), ("By hand: Restart it, for incident 1.", ActionStatus::Approved));
     assert_eq!(b.approve(person("T-JOSH"), 1).unwrap_err().to_string(), "action 1.a1 needs no approval");

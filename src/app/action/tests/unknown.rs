@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::*;
 use crate::app::history::unknown_actions;
-use crate::record::observation::Source;
 use crate::simulator::fault::{Fault, Rule};
 
 #[tokio::test]
@@ -85,13 +84,10 @@ async fn an_alias_that_moves_at_the_last_moment_is_not_touched() {
     let b = Bench::dead_lambda().await;
     b.ready("rollback").await;
     // What is read is one revision behind by the time of the call.
-    let mut store = b.store();
-    let picked = pick(&store, None).unwrap();
     let a = b.action(1);
     let aws = Aws::new(b.drill.ctx.aws.clone());
     let before = json!({"FunctionVersion": "42", "RevisionId": "an-older-one"});
-    let start = Command::Start { n: 1, before: before.clone(), source: Source::default(), glass: None };
-    carry(&b.drill.ctx, &mut store, &picked, start, Vec::new()).unwrap();
+    b.start(1, before.clone());
     let within = Duration::from_secs(5);
     let ended = crate::perform::perform(&aws, &a.kind, a.arguments.as_object().unwrap(), &before, within).await;
     assert!(
@@ -110,9 +106,7 @@ async fn a_crash_after_the_start_leaves_it_unknown_until_somebody_looks() {
             let mut store = b.store();
             let picked = pick(&store, None).unwrap();
             let lock = store.execution_lock().unwrap().unwrap();
-            let before = json!({"FunctionVersion": "42", "RevisionId": b.alias().revision});
-            let start = Command::Start { n: 1, before, source: Source::default(), glass: None };
-            carry(&b.drill.ctx, &mut store, &picked, start, Vec::new()).unwrap();
+            b.start(1, json!({"FunctionVersion": "42", "RevisionId": b.alias().revision}));
             assert_eq!(b.action(1).status(b.drill.ctx.now(), store.is_executing()), ActionStatus::Started);
             assert_eq!(
                 unknown_actions(&store, &pick(&store, None).unwrap().brief, b.drill.ctx.now(), store.is_executing()).unwrap(),
